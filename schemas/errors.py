@@ -1,0 +1,77 @@
+"""What is raised when bytes or definitions are not what the wire says.
+
+SchemaError
+├── InvalidEvent        a record of the events topic that must become a dead letter
+└── InvalidDefinition   a flow definition that must not be published
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DeadLetterReason = Literal[
+    "not_json",
+    "invalid_event",
+    "unknown_version",
+    "too_big",
+    "wrong_key",
+    "wrong_partition",
+    "too_many_events",
+    "too_large",
+]
+
+MAX_MESSAGE_CHARS = 200
+
+
+class SchemaError(Exception):
+    """Something does not have the shape that the wire says."""
+
+
+class InvalidEvent(SchemaError):
+    """A record that is not an event.
+
+    Attributes:
+        reason: the dead-letter reason, one of a fixed set.
+        path: where in the event, `conditions[0].timeout_ms`; empty for the whole record.
+        message: what was wrong, for people, with the value found; at most 200 characters.
+    """
+
+    def __init__(self, reason: DeadLetterReason, path: str, message: str) -> None:
+        super().__init__(reason, path, message)
+        self.reason: DeadLetterReason = reason
+        self.path = path
+        self.message = shorten(message, MAX_MESSAGE_CHARS)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a definition: the place (`nodes[2].dep_ids[0]`), its node, why."""
+
+    place: str
+    node: str | None
+    message: str
+
+    def __str__(self) -> str:
+        node = f" (node {self.node})" if self.node is not None else ""
+        return f"{self.place}{node}: {self.message}" if self.place else self.message
+
+
+class InvalidDefinition(SchemaError):
+    """A definition that cannot be used, with every problem found in it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.problems))
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut `text` to at most `most` characters; a cut shows as an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,89 @@
+"""The slow path of `wire`: once an event is refused, say why in words that help its sender."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import orjson
+
+from schemas.errors import InvalidEvent, shorten
+from schemas.json_types import is_list, is_object
+from schemas.limits import EARLIEST_TS_NS, LATEST_TS_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_SHOWN_CHARS = 60
+YEAR_2100_NS = 4_102_444_800_000_000_000
+NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3}
+
+
+def refuse(path: str, expected: str, value: object) -> NoReturn:
+    """Raise InvalidEvent for a field that is absent or not what it must be."""
+    if value is None:
+        raise InvalidEvent("invalid_event", path, f"is missing or null; it must be {expected}")
+    raise InvalidEvent("invalid_event", path, f"must be {expected}, got {show(value)}")
+
+
+def show(value: object) -> str:
+    """Return a value found in an event as JSON, cut."""
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:  # nested so deeply that orjson does not write it
+        return f"a deeply nested {type(value).__name__}"
+    return shorten(text, MAX_SHOWN_CHARS)
+
+
+def refuse_ts(ts: int) -> NoReturn:
+    """Raise InvalidEvent for an integer `ts` out of range, naming the unit it seems to be in."""
+    message = f"{shorten(str(ts), MAX_SHOWN_CHARS)} is not between the years 2000 and 2262"
+    if ts < EARLIEST_TS_NS:
+        message = f"{ts} is before the year 2000"
+    unit = _likely_unit(ts)
+    hint = f"; this looks like {unit}" if unit else ""
+    raise InvalidEvent("invalid_event", "ts", f"{message}; ts is in nanoseconds since 1970{hint}")
+
+
+def refuse_bytes(value: bytes, error: Exception) -> NoReturn:
+    """Raise InvalidEvent for bytes that are not JSON; NaN and Infinity are named with their path.
+
+    Python's own encoder writes both, so this is the likeliest way to send what is not JSON.
+    """
+    path = _path_of_non_finite(value)
+    if path is not None:
+        message = "NaN and Infinity are not JSON; send null or leave it out"
+        raise InvalidEvent("not_json", path, message) from error
+    raise InvalidEvent("not_json", "", f"not JSON: {error}; got {show_bytes(value)}") from error
+
+
+def show_bytes(value: bytes) -> str:
+    """Return the first bytes of a record as printable text."""
+    return shorten(ascii(value[:MAX_SHOWN_CHARS].decode(errors="replace")), MAX_SHOWN_CHARS)
+
+
+def _likely_unit(ts: int) -> str | None:
+    for unit, factor in NS_PER_UNIT.items():
+        if EARLIEST_TS_NS <= ts * factor < YEAR_2100_NS:
+            return unit
+    return "picoseconds or finer" if ts > LATEST_TS_NS else None
+
+
+def _path_of_non_finite(value: bytes) -> str | None:
+    try:
+        return next(_non_finite_paths(json.loads(value), ""), None)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _non_finite_paths(value: Any, path: str) -> Iterator[str]:
+    items: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path
+    elif is_object(value):
+        items = ((f"{path}.{key}".removeprefix("."), item) for key, item in value.items())
+    elif is_list(value):
+        items = ((f"{path}[{index}]", item) for index, item in enumerate(value))
+    for place, item in items:
+        yield from _non_finite_paths(item, place)

@@ -1,0 +1,38 @@
+"""Ids that are functions of content, so that a replay makes the same ones."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERDICT_NAMESPACE = uuid.UUID("3f0cb1f2-6a41-5d53-9a6e-0d8c4d7b7a10")
+"""The UUIDv5 namespace of verdict ids. Changing it would make every known verdict a new one."""
+
+VERSION_DIGITS = 16
+
+
+def verdict_id(flow: str, run_id: str, opened_at_ns: int, revision: int) -> str:
+    """Return the id of one verdict: UUIDv5 of the compact JSON array of the arguments (R16)."""
+    name = orjson.dumps([flow, run_id, opened_at_ns, revision]).decode()
+    return str(uuid.uuid5(VERDICT_NAMESPACE, name))
+
+
+def definition_version(canonical: Mapping[str, Any]) -> str:
+    """Return the version of a definition whose defaults are filled in.
+
+    Returns:
+        The first 16 hex digits of sha256 over compact JSON with sorted keys.
+    """
+    content = orjson.dumps(dict(canonical), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(content).hexdigest()[:VERSION_DIGITS]
+
+
+def state_key(flow: str, run_id: str) -> bytes:
+    """Return the key of a run in the runs table and its changelog: flow, NUL, run id."""
+    return f"{flow}\0{run_id}".encode()

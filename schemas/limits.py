@@ -1,0 +1,53 @@
+"""Every bound, default and pattern of the wire, read by the hand-written checks and the models."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+VERSION = 1
+
+MAX_EVENT_BYTES = 256 * 1024
+MAX_EVENT_ID_CHARS = 128
+MAX_RUN_ID_BYTES = 256
+MAX_BRANCH_CHARS = 128
+MAX_DATA_DEPTH = 254
+"""Objects and lists within each other, `data` included: what orjson writes."""
+
+# What fullmatch must accept for a flow or a node id. ASCII only: such ids stand in topic keys,
+# URLs and metric labels.
+NAME_PATTERN = r"[A-Za-z0-9._-]{1,128}"
+
+EARLIEST_TS_NS = 946_684_800_000_000_000
+"""2000-01-01T00:00:00Z. A smaller `ts` is in another unit, or from a clock never set."""
+
+LATEST_TS_NS = 2**63 - 1
+"""The year 2262, the last nanosecond that 64 bits hold."""
+
+MAX_DURATION_MS = 10 * 365 * 24 * 3_600_000
+"""Ten years, so that an instant plus a duration stays within 64 bits of nanoseconds."""
+
+NodeType = Literal["act", "assert", "trigger", "generic", "hook"]
+DepMode = Literal["all", "any"]
+
+NODE_TYPES: tuple[NodeType, ...] = get_args(NodeType)
+DEP_MODES: tuple[DepMode, ...] = get_args(DepMode)
+
+
+class Range(NamedTuple):
+    """An integer flow option: its default and the values allowed, both ends included."""
+
+    default: int
+    least: int
+    most: int
+
+
+OPTION_RANGES: dict[str, Range] = {
+    "window_ms": Range(900_000, 0, MAX_DURATION_MS),
+    "max_open_ms": Range(604_800_000, 0, MAX_DURATION_MS),
+    "settle_ms": Range(5_000, 0, MAX_DURATION_MS),
+    "grace_ms": Range(1_000, 1, MAX_DURATION_MS),
+    "clock_tolerance_ms": Range(2_000, 0, MAX_DURATION_MS),
+    "retention_ms": Range(3_600_000, 0, MAX_DURATION_MS),
+    "max_events_per_run": Range(1_000, 1, 1_000_000),
+}
+"""The flow options that are integers; `closed` (false) is the one that is not."""

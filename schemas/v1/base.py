@@ -1,0 +1,82 @@
+"""What all models of the wire share: strict types, frozen values, null for a field left out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from schemas.json_types import is_object
+from schemas.limits import (
+    EARLIEST_TS_NS,
+    LATEST_TS_NS,
+    MAX_BRANCH_CHARS,
+    MAX_DATA_DEPTH,
+    MAX_DURATION_MS,
+    MAX_EVENT_ID_CHARS,
+    MAX_RUN_ID_BYTES,
+    NAME_PATTERN,
+)
+
+
+class WireModel(BaseModel):
+    """A JSON object on a topic. Unknown fields are ignored: a newer writer may have added them."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, given: Any) -> Any:
+        if not is_object(given):
+            return given
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def _fits_a_key(run_id: str) -> str:
+    if len(run_id.encode()) > MAX_RUN_ID_BYTES:
+        raise ValueError(f"must have at most {MAX_RUN_ID_BYTES} bytes in UTF-8")
+    return run_id
+
+
+def _can_be_written(data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        orjson.dumps(data)
+    except TypeError:
+        raise ValueError(f"must be nested at most {MAX_DATA_DEPTH} levels deep") from None
+    return data
+
+
+Name = Annotated[
+    str,
+    Field(pattern=f"^{NAME_PATTERN}$", description="A flow or node id: A-Z a-z 0-9 . _ -"),
+]
+EventId = Annotated[str, Field(min_length=1, max_length=MAX_EVENT_ID_CHARS)]
+RunId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_RUN_ID_BYTES,
+        pattern=r"^[^\x00]+$",
+        description="At most 256 bytes in UTF-8, without NUL",
+    ),
+    AfterValidator(_fits_a_key),
+]
+Branch = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_BRANCH_CHARS,
+        description="Nodes with the same label are alternatives (R23)",
+    ),
+]
+Version = Annotated[
+    str,
+    Field(pattern="^[0-9a-f]{16}$", description="A definition's version, a hash of its content"),
+]
+InstantNs = Annotated[
+    int,
+    Field(ge=EARLIEST_TS_NS, le=LATEST_TS_NS, description="Nanoseconds since 1970, UTC"),
+]
+DurationMs = Annotated[int, Field(ge=0, le=MAX_DURATION_MS, description="Milliseconds")]
+JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_can_be_written)]

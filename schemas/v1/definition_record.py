@@ -1,0 +1,68 @@
+"""The values of the definitions topic: flows as published, nodes as learned, versions in use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+import orjson
+from pydantic import Field, RootModel, ValidationError
+
+from schemas.errors import InvalidDefinition, Problem
+from schemas.v1.base import Name, Version, WireModel
+from schemas.v1.definition import KNOWN_KEYS, FlowOptions, LearnedNode, NodeDefinition
+from schemas.v1.problems import invalid_definition
+
+
+class PublishedRecord(WireModel):
+    """A definition that an operator published, under the keys `flow@version` and `flow`."""
+
+    v: Literal[1] = 1
+    kind: Literal["published"]
+    flow: Name
+    version: Version
+    options: FlowOptions = FlowOptions()
+    nodes: list[NodeDefinition] = Field(min_length=1)
+
+
+class LearnedRecord(WireModel):
+    """What events taught of one node and of its flow's options, under the key `flow/node`."""
+
+    v: Literal[1] = 1
+    kind: Literal["learned"]
+    flow: Name
+    node: LearnedNode
+    options: FlowOptions = FlowOptions()
+
+
+class SnapshotRecord(WireModel):
+    """The merged definition to which runs are pinned, under the key `flow@version`."""
+
+    v: Literal[1] = 1
+    kind: Literal["snapshot"]
+    flow: Name
+    version: Version
+    options: FlowOptions = FlowOptions()
+    nodes: list[NodeDefinition] = Field(default_factory=list[NodeDefinition])
+    learned_options: FlowOptions = FlowOptions()
+    learned_nodes: list[LearnedNode] = Field(default_factory=list[LearnedNode])
+
+
+AnyRecord = PublishedRecord | LearnedRecord | SnapshotRecord
+
+
+class DefinitionRecord(RootModel[Annotated[AnyRecord, Field(discriminator="kind")]]):
+    """One value of the definitions topic, of one of three kinds."""
+
+    @classmethod
+    def parse(cls, value: bytes) -> Self:
+        """Read a value, ignoring what a newer writer added anywhere in it.
+
+        Raises:
+            InvalidDefinition: with every problem and its place.
+        """
+        try:
+            return cls.model_validate(orjson.loads(value), extra="ignore")
+        except orjson.JSONDecodeError as error:
+            raise InvalidDefinition([Problem("", None, f"not JSON: {error}")]) from error
+        except ValidationError as error:
+            raise invalid_definition(error, None, KNOWN_KEYS) from error

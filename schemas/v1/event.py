@@ -1,0 +1,68 @@
+"""Events: one occurrence of a node in a run, as producers send it.
+
+The worker decodes events by `schemas.wire.decode_event`, which takes and refuses the same ones;
+this model describes them, and makes them off the hot path.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field
+
+from schemas.limits import DepMode, NodeType  # noqa: TC001 -- pydantic reads it
+from schemas.v1.base import Branch, EventId, InstantNs, JsonObject, Name, RunId, WireModel
+from schemas.v1.definition import Condition, FlowOptions, Script  # noqa: TC001 -- pydantic reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DECIMAL = r"^-?[0-9]{1,20}$"
+
+
+def _decimal(ts: Any) -> Any:
+    # JavaScript holds no 64-bit integers: its clients send them as text.
+    return int(ts) if isinstance(ts, str) and re.search(_DECIMAL, ts) else ts
+
+
+class Event(WireModel):
+    """One event. The record's key is `run_id` in UTF-8; the whole has at most 256 KiB.
+
+    The fields from `type` to `additional_meta` teach the node's definition (R14, R17).
+    """
+
+    v: Literal[1] = 1
+    event_id: EventId = Field(description="A second event with the same id changes nothing (R2)")
+    flow: Name
+    node: Name
+    run_id: RunId
+    ts: Annotated[InstantNs, BeforeValidator(_decimal, json_schema_input_type=int | str)]
+    data: JsonObject = Field(default_factory=dict[str, Any])
+    type: NodeType | None = None
+    dep_ids: list[Name] | None = Field(None, description="Nodes that come before")
+    dep_mode: DepMode | None = None
+    filter: Script | bool | None = Field(
+        None, description="A script, or the client's own answer for this event: false excludes it"
+    )
+    validator: Script | None = None
+    conditions: list[Condition] | None = None
+    required: bool | None = None
+    branch: Branch | None = None
+    exclusive: bool | None = None
+    ends_run: bool | None = None
+    description: str | None = None
+    additional_meta: JsonObject | None = None
+    options: FlowOptions | None = None
+    stamped: Literal["flush"] | None = Field(
+        None, description="`ts` was set when a batch was sent, not when the call was made (R25)"
+    )
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> Self:
+        """Read an event, ignoring what a newer client added anywhere in it.
+
+        Raises:
+            pydantic.ValidationError: with every field that is not what it must be.
+        """
+        return cls.model_validate(dict(content), extra="ignore")

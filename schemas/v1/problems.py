@@ -1,0 +1,85 @@
+"""pydantic's complaints about a definition, told so that its author knows what to change."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from schemas.errors import InvalidDefinition, Problem
+from schemas.explain import show
+from schemas.json_types import is_list, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+Location = tuple[int | str, ...]
+
+
+def invalid_definition(
+    error: ValidationError, content: Any, keys: Mapping[str, Iterable[str]]
+) -> InvalidDefinition:
+    """Return the error that says each complaint with its place, node and value.
+
+    Args:
+        error: what pydantic found.
+        content: what was validated.
+        keys: the known keys of an object by the key under which it stands; "" for the whole.
+    """
+    return InvalidDefinition(
+        Problem(place(found["loc"]), _node(found["loc"], content), _message(found, keys))
+        for found in error.errors(include_url=False)
+    )
+
+
+def place(location: Location) -> str:
+    """Return a location as people write it: `nodes[2].dep_ids[0]`."""
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".")
+
+
+def _node(location: Location, content: Any) -> str | None:
+    """Return the id of the innermost node around a complaint, if it has one."""
+    node = None
+    for step in location:
+        if is_object(content):
+            node = content.get("id", node)
+            content = content.get(str(step))
+        elif is_list(content) and isinstance(step, int):
+            content = content[step]
+    return node if isinstance(node, str) else None
+
+
+def _message(found: ErrorDetails, keys: Mapping[str, Iterable[str]]) -> str:
+    location = found["loc"]
+    match found["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return _unknown_key(str(location[-1]), _known_keys(location, keys))
+        case "string_pattern_mismatch" if location[-1] != "version":
+            rule = "must be 1 to 128 of the characters A-Z a-z 0-9 . _ -"
+        case _:
+            rule = _rule(found["msg"])
+    return f"{rule}, got {show(found['input'])}"
+
+
+def _rule(message: str) -> str:
+    """Return "must be …" of pydantic's "Input should be …"."""
+    _, should, rule = message.partition(" should ")
+    return f"must {rule}" if should else message
+
+
+def _known_keys(location: Location, keys: Mapping[str, Iterable[str]]) -> list[str]:
+    above = [step for step in location[:-1] if isinstance(step, str)]
+    return list(keys.get(above[-1] if above else "", ()))
+
+
+def _unknown_key(key: str, known: list[str]) -> str:
+    alike = get_close_matches(key, known, n=1)
+    hint = f'did you mean "{alike[0]}"?' if alike else f"known here: {', '.join(known)}"
+    return f"unknown key; {hint}"

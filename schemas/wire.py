@@ -1,0 +1,162 @@
+"""The hot path: bytes of the events topic to a checked event, by orjson and hand-written checks.
+
+`schemas.v1.event.Event` says the same as a model; a property test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from schemas.checks import (
+    TAUGHT_FIELDS,
+    check_data,
+    check_event_id,
+    check_name,
+    check_options,
+    check_run_id,
+    check_stamped,
+    check_ts,
+    check_type,
+)
+from schemas.errors import InvalidEvent
+from schemas.explain import refuse, refuse_bytes, show, show_bytes
+from schemas.json_types import is_object
+from schemas.limits import MAX_EVENT_BYTES, VERSION
+
+# The type of a node matters only if it is a trigger (R24): alone, any other teaches nothing.
+_names_no_rule = (frozenset(TAUGHT_FIELDS) - {"type"}).isdisjoint
+
+
+@dataclass(slots=True)
+class Event:
+    """One event as the engine takes it.
+
+    Attributes:
+        event_id: identity; a second event with the same one changes nothing (R2).
+        flow: the flow's name.
+        node: the node's id.
+        run_id: which execution of the flow; also the record's key.
+        ts: when it happened, in nanoseconds since 1970, by the producer's clock.
+        data: the event's data, one compact JSON object.
+        teaches: the fields of its node's definition that the event carries, or None.
+        options: the flow options that the event carries, or None.
+        excluded: the client's own filter said no, the event counts for nothing (R4).
+        stamped: `ts` was set when a batch was sent, not when the call was made (R25).
+    """
+
+    event_id: str
+    flow: str
+    node: str
+    run_id: str
+    ts: int
+    data: bytes
+    teaches: dict[str, Any] | None = None
+    options: dict[str, Any] | None = None
+    excluded: bool = False
+    stamped: bool = False
+
+
+def decode_event(value: bytes | None) -> Event:
+    """Decode and check the value of one record of the events topic.
+
+    A null stands for a field that is left out, unknown fields are ignored, and of a key that
+    stands twice the last one counts.
+
+    Raises:
+        InvalidEvent: the value is not an event; says the dead-letter reason, where and why.
+    """
+    fields = _parse(value)
+    version = fields.get("v")
+    if version is not None and (type(version) is not int or version != VERSION):
+        message = f"this worker reads version {VERSION} of the wire, got {show(version)}"
+        raise InvalidEvent("unknown_version", "v", message)
+    get = fields.get
+    options = get("options")
+    return Event(
+        check_event_id(get("event_id"), "event_id"),
+        check_name(get("flow"), "flow"),
+        check_name(get("node"), "node"),
+        check_run_id(get("run_id"), "run_id"),
+        check_ts(get("ts"), "ts"),
+        check_data(get("data"), "data"),
+        _taught(fields),
+        None if options is None else check_options(options, "options"),
+        get("filter") is False,
+        check_stamped(get("stamped"), "stamped"),
+    )
+
+
+def check_key(key: bytes | None, run_id: str) -> None:
+    """Check that a record's key is its run id in UTF-8, as all events of a run must share one.
+
+    Raises:
+        InvalidEvent: `wrong_key`.
+    """
+    if key != run_id.encode():
+        found = "it has none" if key is None else f"got {show_bytes(key)}"
+        message = f"the record's key must be the run id {show(run_id)} in UTF-8, {found}"
+        raise InvalidEvent("wrong_key", "run_id", message)
+
+
+def murmur2_partition(key: bytes, partitions: int) -> int:
+    """Return the partition that Kafka's default partitioner picks for `key`, from 0."""
+    return (_murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def encode_json(value: Any) -> bytes:
+    """Return `value` as compact JSON in UTF-8; the one encoder of all that is written."""
+    return orjson.dumps(value)
+
+
+def _parse(value: bytes | None) -> dict[str, Any]:
+    if value is None:
+        raise InvalidEvent("not_json", "", "the record has no value")
+    if len(value) > MAX_EVENT_BYTES:
+        message = f"{len(value)} bytes; an event has at most {MAX_EVENT_BYTES} (256 KiB)"
+        raise InvalidEvent("too_big", "", message)
+    try:
+        fields = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        refuse_bytes(value, error)
+    if not is_object(fields):
+        refuse("", "an event, a JSON object", fields)
+    return fields
+
+
+def _taught(fields: dict[str, Any]) -> dict[str, Any] | None:
+    if _names_no_rule(fields):
+        node_type = fields.get("type")
+        if node_type is None or check_type(node_type, "type") != "trigger":
+            return None
+        return {"type": node_type}
+    taught: dict[str, Any] = {}
+    for name, value in fields.items():
+        check = TAUGHT_FIELDS.get(name)
+        # A literal filter is the client's answer for this event alone, not a rule to learn.
+        if check is None or value is None or (name == "filter" and type(value) is bool):
+            continue
+        taught[name] = check(value, name)
+    if taught.keys() <= {"type"}:
+        return {"type": taught["type"]} if taught.get("type") == "trigger" else None
+    return taught
+
+
+def _murmur2(key: bytes) -> int:
+    """Return the 32-bit murmur2 of `key` with the seed of Kafka's clients.
+
+    Source: Austin Appleby's MurmurHash2, as org.apache.kafka.common.utils.Utils computes it.
+    """
+    mixer, mask = 0x5BD1E995, 0xFFFFFFFF
+    size = len(key)
+    tail = size & 3
+    hashed = 0x9747B28C ^ size
+    for start in range(0, size - tail, 4):
+        word = int.from_bytes(key[start : start + 4], "little") * mixer & mask
+        hashed = (hashed * mixer & mask) ^ ((word ^ word >> 24) * mixer & mask)
+    if tail:
+        hashed = (hashed ^ int.from_bytes(key[-tail:], "little")) * mixer & mask
+    hashed = (hashed ^ hashed >> 13) * mixer & mask
+    return hashed ^ hashed >> 15
