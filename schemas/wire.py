@@ -134,11 +134,11 @@ def _taught(fields: dict[str, Any]) -> dict[str, Any] | None:
         return {"type": node_type}
     taught: dict[str, Any] = {}
     for name, value in fields.items():
-        check = TAUGHT_FIELDS.get(name)
-        # A literal filter is the client's answer for this event alone, not a rule to learn.
-        if check is None or value is None or (name == "filter" and type(value) is bool):
-            continue
-        taught[name] = check(value, name)
+        if name in TAUGHT_FIELDS and value is not None:
+            # A literal filter is the client's answer for this event alone, not a rule to learn.
+            if name == "filter" and type(value) is bool:
+                continue
+            taught[name] = TAUGHT_FIELDS[name](value, name)
     if taught.keys() <= {"type"}:
         return {"type": taught["type"]} if taught.get("type") == "trigger" else None
     return taught

@@ -39,7 +39,7 @@ class DeadLetter(WireModel):
         """
         found = {name: value.decode(errors="replace") for name, value in given}
         fields = {field: found.get(header) for field, header in _HEADERS.items()}
-        return cls.model_validate_strings(fields)
+        return cls.model_validate(fields, strict=False)  # headers hold numbers as text
 
 
 _HEADERS = {

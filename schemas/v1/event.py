@@ -18,12 +18,17 @@ from schemas.v1.definition import Condition, FlowOptions, Script  # noqa: TC001 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DECIMAL = r"^-?[0-9]{1,20}$"
-
 
 def _decimal(ts: Any) -> Any:
-    # JavaScript holds no 64-bit integers: its clients send them as text.
-    return int(ts) if isinstance(ts, str) and re.search(_DECIMAL, ts) else ts
+    return int(ts) if isinstance(ts, str) and _is_decimal(ts) else ts
+
+
+_DECIMAL = "-?[0-9]{1,20}"
+_is_decimal = re.compile(_DECIMAL).fullmatch
+
+# JavaScript has no 64-bit integers: its clients send instants as text.
+DecimalNs = Annotated[str, Field(pattern=f"^{_DECIMAL}$", description="Nanoseconds, as text")]
+Ts = Annotated[InstantNs, BeforeValidator(_decimal, json_schema_input_type=InstantNs | DecimalNs)]
 
 
 class Event(WireModel):
@@ -37,7 +42,7 @@ class Event(WireModel):
     flow: Name
     node: Name
     run_id: RunId
-    ts: Annotated[InstantNs, BeforeValidator(_decimal, json_schema_input_type=int | str)]
+    ts: Ts = Field(description="When it happened, by the producer's clock")
     data: JsonObject = Field(default_factory=dict[str, Any])
     type: NodeType | None = None
     dep_ids: list[Name] | None = Field(None, description="Nodes that come before")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from schemas.checks import A_NAME
 from schemas.errors import InvalidDefinition, Problem
 from schemas.explain import show
 from schemas.json_types import is_list, is_object
@@ -62,7 +63,9 @@ def _message(found: ErrorDetails, keys: Mapping[str, Iterable[str]]) -> str:
         case "extra_forbidden":
             return _unknown_key(str(location[-1]), _known_keys(location, keys))
         case "string_pattern_mismatch" if location[-1] != "version":
-            rule = "must be 1 to 128 of the characters A-Z a-z 0-9 . _ -"
+            rule = f"must be {A_NAME}"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            rule = "must be an object"
         case _:
             rule = _rule(found["msg"])
     return f"{rule}, got {show(found['input'])}"

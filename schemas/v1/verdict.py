@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from schemas.v1.base import EventId, InstantNs, Name, RunId, Version, WireModel
 
@@ -56,8 +56,8 @@ class Cause(WireModel):
     node: Name
     kind: CauseKind
     message: str = Field(description="A sentence that a person on call understands")
-    expected: Any = None
-    observed: Any = None
+    expected: JsonValue = None
+    observed: JsonValue = None
     event_ids: list[EventId] = Field(default_factory=list[str])
     deadline: InstantNs | None = None
 
