@@ -1,0 +1,149 @@
+"""Nodes without a counted event: what may be skipped, what is owed, and until when (R10, R11, R23, R24, R26)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from streams.engine.deadlines import MS, due
+from streams.engine.flows import Node
+from streams.engine.runs import Deadline, Run
+
+STAMPED_LATE_NS: Final = 6_000 * MS
+"""What clients that stamp when they send a batch are allowed beyond the flow's options (R25)."""
+
+
+def may_skip(run: Run, node_id: str) -> bool:
+    """Tell whether a node without counted event may be skipped, for whatever came so far (R11, without R26)."""
+    definition = run.definition
+    node = definition.nodes.get(node_id)
+    if node is None:
+        return False
+    if not node.required or node.trigger or node.ends_run:
+        return True
+    if node.branch is not None and any(
+        run.came(other) for other in definition.branches[node.branch] if other != node_id
+    ):
+        return True
+    listed = listed_deps(run, node)
+    return bool(listed) and all(not run.came(dep) and may_skip(run, dep) for dep in listed)
+
+
+def listed_deps(run: Run, node: Node) -> tuple[str, ...]:
+    """Return the dependencies of a node; one on a trigger without an event is as if not listed (R24)."""
+    nodes = run.definition.nodes
+    for dep in node.deps:
+        if dep in nodes and nodes[dep].trigger and not run.came(dep):
+            return tuple(
+                d for d in node.deps if not (d in nodes and nodes[d].trigger and not run.came(d))
+            )
+    return node.deps
+
+
+def deps_satisfied(run: Run, node: Node) -> bool:
+    """Tell whether the dependencies of a node without event are satisfied: would an event that comes now find them (R7)?"""
+    listed = listed_deps(run, node)
+    if not listed:
+        return True
+    came = [dep for dep in listed if run.came(dep)]
+    if node.any_dep or len(came) == len(listed):
+        return bool(came)
+    return bool(came) and all(may_skip(run, dep) for dep in listed if dep not in came)
+
+
+def read_owed(run: Run) -> tuple[str, ...]:
+    """Return the nodes that must still get a counted event, in the order of the definition."""
+    definition = run.definition
+    nodes = run.nodes
+    absent = [node for node in definition.nodes if node not in nodes or not nodes[node].counted]
+    if definition.all_owed:
+        return tuple(absent)
+    ended = [duties for node, duties in definition.enders.items() if run.came(node)]
+    return tuple(
+        node
+        for node in absent
+        if not may_skip(run, node) and (not ended or any(node in duties for duties in ended))
+    )
+
+
+def read_deadlines(run: Run, now: int) -> None:
+    """Bring the deadlines of the owed nodes up to date: each starts when it came to be or got its present value (R10)."""
+    before = run.deadlines
+    if not run.owed and not before:
+        return
+    run.deadlines = {}
+    for node in _timed_candidates(run):
+        base = _latest_dependency(run, node)
+        if base is None or not deps_satisfied(run, node):
+            continue
+        value, origin = base
+        known = before.get(node.id)
+        # The floor: who was cut off sends old events late, and what is due after them comes right behind.
+        at = known.at_ns if known is not None and known.value_ns == value else max(value, now)
+        run.deadlines[node.id] = Deadline(value, at, origin)
+
+
+def _timed_candidates(run: Run) -> Iterator[Node]:
+    """Owed nodes with a timeout, and the alternatives that stand beside an owed one (R23)."""
+    owed = run.owed
+    branches = run.definition.branches
+    for node in run.definition.timed:
+        if node.id in owed or (
+            node.branch is not None
+            and not run.came(node.id)
+            and any(other in owed for other in branches[node.branch])
+        ):
+            yield node
+
+
+def _latest_dependency(run: Run, node: Node) -> tuple[int, str] | None:
+    """Return base + timeout and the node that base belongs to; a root's base is the run's first event, as in R9."""
+    latest = None
+    listed = listed_deps(run, node)
+    for dep in listed:
+        if run.came(dep):
+            last = run.nodes[dep].counted[-1]
+            if latest is None or last.ts > latest.ts:
+                latest = last
+    if not listed:
+        latest = run.earliest
+    if latest is None:
+        return None
+    return latest.ts + node.timeout_ns + (STAMPED_LATE_NS if latest.stamped else 0), latest.node
+
+
+def deadline_of(run: Run, node_id: str) -> Deadline | None:
+    """Return the deadline at which a node times out; alternatives time out together, at their last (R23)."""
+    own = run.deadlines.get(node_id)
+    if own is None or node_id not in run.owed:
+        return None
+    branch = run.definition.nodes[node_id].branch
+    if branch is None:
+        return own
+    together = [run.deadlines.get(other) for other in run.definition.branches[branch]]
+    if any(deadline is None for deadline in together):
+        return None
+    return max(
+        (deadline for deadline in together if deadline is not None),
+        key=lambda deadline: deadline.at_ns,
+    )
+
+
+def timeout_due(run: Run, node_id: str) -> int | None:
+    """Return the instant at which a node's absence becomes a timeout: its deadline and the grace behind it (R10, R25)."""
+    deadline = deadline_of(run, node_id)
+    occurrences = run.nodes.get(node_id)
+    if deadline is None or (occurrences is not None and "filter_error" in occurrences.failing):
+        return None
+    grace = run.definition.grace_ns + (STAMPED_LATE_NS if run.stamped else 0)
+    return due(deadline.at_ns + grace, run.gaps)
+
+
+def timed_out(run: Run, now: int) -> list[str]:
+    """Return the nodes whose absence is a timeout by now."""
+    found: list[str] = []
+    for node_id in run.deadlines:
+        instant = timeout_due(run, node_id)
+        if instant is not None and instant <= now:
+            found.append(node_id)
+    return found

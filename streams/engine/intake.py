@@ -1,0 +1,163 @@
+"""How an event enters a run: once, within its limits, with what it teaches (R2, R14, R19, R20, R22)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, NamedTuple
+
+import orjson
+
+from schemas.errors import DeadLetterReason
+from schemas.wire import Event
+from streams.engine.flows import NODE_DEFAULTS, Definition, Given
+from streams.engine.runs import (
+    ENTRY_BYTES,
+    MAX_STATE_BYTES,
+    SKEW_NS,
+    Entry,
+    Lesson,
+    Occurrences,
+    Run,
+    Sticky,
+)
+
+Reception = Literal[
+    "accepted", "duplicate", "conflicting_event", "unknown_node", "too_many_events", "too_large"
+]
+OPTIONS: Final = ""
+"""The place of the flow options among a run's lessons."""
+_SHOWN_ONLY: Final = frozenset({"description", "additional_meta"})
+"""Fields that no judgement reads: a service that changes them with every call does not teach anything by it."""
+_LESSON_BYTES: Final = 400
+"""What a lesson costs in the encoded state beside its value, at the most."""
+
+
+class Received(NamedTuple):
+    """What became of an event: how it was received and, where it was turned away, why."""
+
+    reception: Reception
+    refusal: tuple[DeadLetterReason, str] | None = None
+
+
+def receive(run: Run, event: Event, now: int) -> Received:
+    """Let an event into its run at the stream clock `now`, which is also the timestamp of its record."""
+    known = run.entries.get(event.event_id)
+    if known is not None or event.event_id in run.unknown:
+        same = (
+            known.same_content(event)
+            if known is not None
+            else run.unknown[event.event_id] == event.node
+        )
+        return Received("duplicate" if same else "conflicting_event")
+    if refusal := _refuse(run, event):
+        return refusal
+    run.last_arrival = now
+    if event.node not in run.definition.nodes and run.definition.options.closed:
+        run.unknown[event.event_id] = event.node
+        run.size_bytes += ENTRY_BYTES + len(event.event_id)
+        message = f"{event.node}: flow {run.flow} is closed and has no such node; its nodes are {', '.join(run.definition.nodes)}"
+        run.sticky.setdefault((event.node, "unknown_node"), Sticky(message, event.event_id))
+        return Received("unknown_node")
+    _enter(run, event, now)
+    return Received("accepted")
+
+
+def _refuse(run: Run, event: Event) -> Received | None:
+    """Turn an event away that the run has no room for; the run says so once (R20)."""
+    limit = run.definition.options.max_events_per_run
+    size = _size_of(event)
+    if len(run) >= limit:
+        reason: Literal["too_many_events", "too_large"] = "too_many_events"
+        message = f"{event.node}: the run has {limit} events, the most that max_events_per_run allows; further ones are dead letters"
+    elif run.size_bytes + size > MAX_STATE_BYTES:
+        reason = "too_large"
+        message = f"{event.node}: with an event of {size} bytes the run's state would exceed {MAX_STATE_BYTES // 1024} KiB; such events are dead letters"
+    else:
+        return None
+    run.sticky.setdefault((event.node, reason), Sticky(message, event.event_id))
+    return Received(reason, (reason, message))
+
+
+def _size_of(event: Event) -> int:
+    taught = (
+        len(orjson.dumps(event.teaches)) + _LESSON_BYTES * len(event.teaches)
+        if event.teaches
+        else 0
+    )
+    return ENTRY_BYTES + len(event.data) + 2 * len(event.event_id) + taught
+
+
+def _enter(run: Run, event: Event, now: int) -> None:
+    skewed = event.ts > now + SKEW_NS
+    entry = Entry(event, now if skewed else event.ts, now, skewed=skewed)
+    if (
+        event.teaches is not None
+        or event.options is not None
+        or event.node not in run.definition.nodes
+    ):
+        _teach(run, event, entry)
+    run.stamped = run.stamped or event.stamped
+    run.entries[event.event_id] = entry
+    run.size_bytes += _size_of(event)
+    if event.node not in run.nodes:
+        run.nodes[event.node] = Occurrences()
+    run.mark(event.node, (entry,))
+
+
+# -- learning (R14) --------------------------------------------------------------------------------------------------
+
+
+def _teach(run: Run, event: Event, entry: Entry) -> None:
+    """Take what the event says of its node and flow, as far as the pinned definition does not say it already."""
+    pinned = run.pinned
+    node_news = _news_of_node(pinned, event.node, event.teaches or {})
+    option_news = {
+        name: value
+        for name, value in (event.options or {}).items()
+        if name not in pinned.published_options
+        and name != "closed"
+        and pinned.learned_options.get(name) != value
+    }
+    changed = False
+    if node_news or event.node not in run.definition.nodes:
+        lesson = run.lessons.setdefault(event.node, Lesson({}))
+        changed = lesson.learn(node_news, entry) or event.node not in run.definition.nodes
+    if option_news:
+        changed = run.lessons.setdefault(OPTIONS, Lesson({})).learn(option_news, entry) or changed
+    if changed:
+        run.grew = True
+        apply_lessons(run)
+
+
+def _news_of_node(pinned: Definition, node: str, given: Given) -> dict[str, Any]:
+    """Return the fields that differ from what the pinned definition says; the published ones are not open to learning."""
+    known = pinned.nodes.get(node)
+    if known is None:
+        return dict(given)
+    published = pinned.published.get(node, {})
+    return {
+        field: value
+        for field, value in given.items()
+        if field not in published
+        and field not in _SHOWN_ONLY
+        and known.given.get(field, NODE_DEFAULTS.get(field)) != value
+    }
+
+
+def apply_lessons(run: Run) -> None:
+    """Give the run the definition that its lessons make, and mark whatever that may judge otherwise."""
+    before = run.definition
+    nodes = {
+        node: {"id": node, **lesson.given()}
+        for node, lesson in run.lessons.items()
+        if node != OPTIONS
+    }
+    options = run.lessons[OPTIONS].given() if OPTIONS in run.lessons else {}
+    run.definition = run.pinned.taught(nodes, options)
+    for node_id, occurrences in run.nodes.items():
+        was, now = before.nodes.get(node_id), run.definition.nodes[node_id]
+        for entry in occurrences.entries():
+            if was is None or (was.deps, was.filter) != (now.deps, now.filter):
+                entry.filtered = None
+            if was is None or (was.deps, was.validator) != (now.deps, now.validator):
+                entry.validated = None
+        run.mark(node_id, occurrences.entries())

@@ -1,0 +1,420 @@
+"""One partition of the events topic, judged batch by batch, record by record (R13, R15, R27).
+
+    records ─ grouped by run ─▶ each run: let time pass, take the event, decide ─▶ effects, in log order
+
+Runs do not see each other, so each goes through the whole batch alone; a run that waits for a script stops at that record and
+goes on when all runs have been asked. What is said bears the place in the log at which it was decided, and is put in that order
+at the end: how records are batched changes nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from schemas.errors import DeadLetterReason
+from schemas.ids import state_key
+from schemas.wire import Event
+from streams.engine.absences import read_deadlines, read_owed
+from streams.engine.causes import read_causes
+from streams.engine.deadlines import OUTAGE_NS, Gap, Waking, Wheel
+from streams.engine.definitions import Definitions
+from streams.engine.dependencies import Question, judge_dirty
+from streams.engine.intake import OPTIONS, receive
+from streams.engine.runs import SKEW_NS, Run
+from streams.engine.scripts import ScriptAnswer, ScriptCall
+from streams.engine.state import decode_run, encode_run, read_header
+from streams.engine.verdicts import Trigger, decide, encode_verdict, is_news, state_verdict
+from streams.engine.window import forgotten_at, next_due
+
+_TRIGGERS: Final[dict[str, Trigger]] = {
+    "failed": "deadline",
+    "incomplete": "window",
+    "passed": "definition",
+}
+"""What an instant that changed the verdict was: each status can come of one kind of instant only."""
+
+
+class Record(NamedTuple):
+    """A record of the events topic. Without an event, time passes all the same: a clock record or a dead letter."""
+
+    offset: int
+    timestamp_ns: int
+    event: Event | None
+
+
+class VerdictOut(NamedTuple):
+    """A verdict to produce."""
+
+    key: bytes
+    value: bytes
+    status: str
+    trigger: str
+    due_ns: int | None
+    """The due instant that made it, or None if an event did."""
+
+
+class Refused(NamedTuple):
+    """An event that its run has no room for, to become a dead letter (R20)."""
+
+    offset: int
+    reason: DeadLetterReason
+    message: str
+
+
+@dataclass(slots=True)
+class Judged:
+    """The effects of a batch, each in log order."""
+
+    verdicts: list[VerdictOut] = field(default_factory=list[VerdictOut])
+    states: list[tuple[bytes, bytes | None, int]] = field(
+        default_factory=list[tuple[bytes, bytes | None, int]]
+    )
+    """Key, stored form (None to remove it) and source offset, for the changelog."""
+    refused: list[Refused] = field(default_factory=list[Refused])
+    learned: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
+    """Records for the definitions topic; they must be there before the states that name them."""
+    counts: Counter[str] = field(default_factory=Counter[str])
+    """How the events were received."""
+
+
+class _Place(NamedTuple):
+    """Where in the log something was decided; sorts as things are said (R15)."""
+
+    position: int
+    at_event: bool
+    instant_ns: int
+    opened_at: int
+    opened_offset: int
+
+
+class _Passage:
+    """One run on its way through a batch."""
+
+    __slots__ = (
+        "applied",
+        "changed",
+        "events",
+        "key",
+        "next_event",
+        "run",
+        "stored",
+        "taking",
+        "tombstone_offset",
+    )
+
+    def __init__(self, key: bytes, run: Run | None, stored: bytes | None) -> None:
+        self.key = key
+        self.run = run
+        self.stored = stored
+        self.applied = -1 if run is None else run.offset
+        """Offset up to which the run as loaded has its events."""
+        self.events: list[tuple[int, Event]] = []
+        self.next_event = 0
+        self.taking = False
+        """An event was received and is being judged: a script may be awaited."""
+        self.changed = False
+        self.tombstone_offset: int | None = None
+
+
+class _Batch:
+    """What all runs of a batch share."""
+
+    def __init__(self, records: Sequence[Record], clock_ns: int) -> None:
+        self.records = records
+        self.clocks: list[int] = []
+        """The stream clock just after each record."""
+        for record in records:
+            clock_ns = max(clock_ns, record.timestamp_ns)
+            self.clocks.append(clock_ns)
+        self.said: list[tuple[_Place, VerdictOut]] = []
+        self.refused: list[tuple[int, Refused]] = []
+        self.judged = Judged()
+
+
+class Partition:
+    """The runs of one partition, its stream clock and its wheel."""
+
+    def __init__(
+        self,
+        topic: str,
+        number: int,
+        definitions: Definitions,
+        *,
+        clock_ns: int = 0,
+        runs: dict[bytes, Run | bytes] | None = None,
+    ) -> None:
+        self.topic = topic
+        self.number = number
+        self.clock_ns = clock_ns
+        self.runs: dict[bytes, Run | bytes] = {} if runs is None else runs
+        """By state key: live while something can fall due, else in stored form."""
+        self._definitions = definitions
+        self._due = Wheel()
+        self._forget = Wheel()
+
+    @property
+    def open_runs(self) -> int:
+        """How many runs wait for an instant."""
+        return len(self._due)
+
+    def restore(self) -> None:
+        """Build the wheel from the stored runs, after their recovery."""
+        for key, stored in self.runs.items():
+            if isinstance(stored, bytes):
+                header = read_header(stored)
+                self.clock_ns = max(self.clock_ns, header.touched_at)
+                waking = Waking(
+                    header.wake_at or header.forget_at, header.opened_at, header.opened_offset, key
+                )
+                (self._due if header.wake_at else self._forget).schedule(waking)
+
+    def next_due_ns(self) -> int | None:
+        """Return the next instant at which a verdict may fall due, in nanoseconds, whole milliseconds."""
+        while (instant := self._due.next_due_ns()) is not None:
+            # An entry may be older than the run's present deadline: put it where it belongs instead of waking for nothing.
+            due = [
+                waking
+                for waking in self._due.take_due(instant)
+                if not self._put_off(waking, instant)
+            ]
+            for waking in due:
+                self._due.schedule(waking)
+            if due:
+                return instant
+        return None
+
+    def judge(
+        self, records: Sequence[Record]
+    ) -> Generator[list[ScriptCall], list[ScriptAnswer], Judged]:
+        """Judge a batch of records, in log order.
+
+        Yields the script calls without whose answers no run can go on, and is sent the answers in the same order.
+        """
+        batch = _Batch(records, self.clock_ns)
+        passages = self._passages(batch)
+        underway = passages
+        while underway:
+            asked: list[Question] = []
+            blocked: list[_Passage] = []
+            for passage in underway:
+                if questions := self._advance(passage, batch):
+                    asked += questions
+                    blocked.append(passage)
+            if asked:
+                for question, answer in zip(
+                    asked, (yield [question.call for question in asked]), strict=True
+                ):
+                    question.answer(answer)
+            underway = blocked
+        return self._finish(passages, batch)
+
+    def run_on(self, until_ns: int | None = None) -> Iterator[Judged]:
+        """Let time run on without a gap, past each due instant as it falls due, until nothing is due (or until then)."""
+        offset = -1
+        while (instant := self.next_due_ns()) is not None and (
+            until_ns is None or instant <= until_ns
+        ):
+            try:
+                next(self.judge([Record(offset, instant, None)]))
+            except StopIteration as done:
+                yield done.value
+        if until_ns is not None:
+            self.clock_ns = max(self.clock_ns, until_ns)
+
+    # -- the runs of a batch -----------------------------------------------------------------------------------------
+
+    def _passages(self, batch: _Batch) -> list[_Passage]:
+        """Return the runs that a batch concerns: those with events in it, in order, then those that fall due."""
+        found: dict[bytes, _Passage] = {}
+        for position, record in enumerate(batch.records):
+            event = record.event
+            if event is not None:
+                key = state_key(event.flow, event.run_id)
+                passage = found.get(key)
+                if passage is None:
+                    passage = found[key] = self._load(key)
+                passage.events.append((position, event))
+        if batch.clocks:
+            self.clock_ns = batch.clocks[-1]
+            for wheel in (self._due, self._forget):
+                for waking in wheel.take_due(self.clock_ns):
+                    if waking.key not in found and not self._put_off(waking, self.clock_ns):
+                        found[waking.key] = self._load(waking.key)
+        return list(found.values())
+
+    def _load(self, key: bytes) -> _Passage:
+        stored = self.runs.get(key)
+        if isinstance(stored, bytes):
+            return _Passage(key, decode_run(key, stored, self._definitions), stored)
+        return _Passage(key, stored, None)
+
+    def _put_off(self, waking: Waking, until_ns: int) -> bool:
+        """Put a wheel entry off if its run need not be looked at up to `until_ns`, without decoding the run."""
+        stored = self.runs.get(waking.key)
+        if stored is None:
+            return True
+        if isinstance(stored, bytes):
+            header = read_header(stored)
+            wake_at, forget_at = header.wake_at or None, header.forget_at
+        else:
+            wake_at, forget_at = stored.wake_at, stored.forget_at
+        instant = forget_at if wake_at is None else wake_at
+        if instant <= until_ns:
+            return False
+        (self._forget if wake_at is None else self._due).schedule(waking._replace(due_ns=instant))
+        return True
+
+    def _advance(self, passage: _Passage, batch: _Batch) -> list[Question]:
+        """Take a run as far through the batch as it gets; returns the questions that it stops at."""
+        while True:
+            if passage.taking:
+                if questions := self._judge_event(passage, batch):
+                    return questions
+                passage.next_event += 1
+            if passage.next_event == len(passage.events):
+                self._let_time_pass(passage, len(batch.clocks) - 1, batch)
+                return []
+            position, event = passage.events[passage.next_event]
+            self._let_time_pass(passage, position, batch)
+            if not self._take(passage, position, event, batch):
+                passage.next_event += 1
+
+    # -- time --------------------------------------------------------------------------------------------------------
+
+    def _let_time_pass(self, passage: _Passage, until: int, batch: _Batch) -> None:
+        """Fire what falls due up to the record at that position, inclusive, in order of instant (R13)."""
+        clocks = batch.clocks
+        run = passage.run
+        while run is not None:
+            instant = run.forget_at if run.wake_at is None else run.wake_at
+            if instant > clocks[until]:
+                return
+            # The first record that passes the instant: nothing of the run fell due before it.
+            position = bisect_left(clocks, instant)
+            passage.changed = True
+            run.offset = max(run.offset, batch.records[position].offset)
+            if run.wake_at is None:
+                passage.tombstone_offset = run.offset
+                passage.run = run = None
+            elif clocks[position] - instant > OUTAGE_NS:
+                run.gaps.append(Gap(run.touched_at, clocks[position]))
+                run.wake_at = next_due(
+                    run, run.touched_at, failed=bool(read_causes(run, run.touched_at))
+                )
+            else:
+                self._fire(run, instant, position, batch)
+
+    def _fire(self, run: Run, instant: int, position: int, batch: _Batch) -> None:
+        for entry in run.waiting.values():
+            run.mark(entry.node, (entry,))
+        judge_dirty(run, instant)
+        self._decide(
+            run, instant, _Place(position, False, instant, run.opened_at, run.opened_offset), batch
+        )
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def _take(self, passage: _Passage, position: int, event: Event, batch: _Batch) -> bool:
+        """Let an event into its run; True if it must be judged now."""
+        offset, now = batch.records[position].offset, batch.clocks[position]
+        run = passage.run
+        if run is None:
+            definition = self._definitions.at(event.flow, now)
+            run = passage.run = Run(event.flow, event.run_id, passage.key, definition, now, offset)
+            run.late = event.ts < now - definition.retention_ns
+            if record := self._definitions.snapshot(definition):
+                batch.judged.learned.append(record)
+        elif offset <= passage.applied:
+            batch.judged.counts["duplicate"] += (
+                1  # Read again after a crash: the stored run has it already.
+            )
+            return False
+        definition = run.definition
+        received = receive(run, event, now)
+        batch.judged.counts[received.reception] += 1
+        if received.reception in {"duplicate", "conflicting_event"}:
+            return False
+        if event.ts > now + SKEW_NS:
+            batch.judged.counts["skewed"] += 1
+        if received.refusal is not None:
+            batch.refused.append((position, Refused(offset, *received.refusal)))
+        if run.definition is not definition:
+            self._offer_lessons(run, event.node, now, batch)
+        run.offset = max(run.offset, offset)
+        passage.changed = passage.taking = True
+        return True
+
+    def _offer_lessons(self, run: Run, node: str, now: int, batch: _Batch) -> None:
+        """Make what the run's events teach known to later runs, unless it is wrong (R14, R18)."""
+        if node in run.definition.problems or node not in run.lessons:
+            return
+        options = run.lessons[OPTIONS].given() if OPTIONS in run.lessons else {}
+        if record := self._definitions.offer(
+            run.flow, node, run.lessons[node].given(), options, now
+        ):
+            batch.judged.learned.append(record)
+
+    def _judge_event(self, passage: _Passage, batch: _Batch) -> list[Question]:
+        """Judge what the event at hand touches and decide; returns the questions that stand in the way."""
+        position, _ = passage.events[passage.next_event]
+        run, now = passage.run, batch.clocks[position]
+        assert run is not None, passage.key  # noqa: S101 -- an event is taken by a run
+        if questions := judge_dirty(run, now):
+            return questions
+        passage.taking = False
+        run.owed = read_owed(run)
+        read_deadlines(run, now)
+        self._decide(run, now, _Place(position, True, 0, 0, 0), batch)
+        return []
+
+    # -- decisions ---------------------------------------------------------------------------------------------------
+
+    def _decide(self, run: Run, now: int, place: _Place, batch: _Batch) -> None:
+        run.touched_at = now
+        decision = decide(run, now)
+        if is_news(run, decision):
+            trigger = "event" if place.at_event else _TRIGGERS[decision.status or ""]
+            source = (self.topic, self.number, batch.records[place.position].offset)
+            verdict = state_verdict(run, decision, now, trigger, source)
+            out = VerdictOut(
+                run.run_id.encode(),
+                encode_verdict(verdict),
+                verdict["status"],
+                trigger,
+                None if place.at_event else now,
+            )
+            batch.said.append((place, out))
+        run.wake_at = next_due(run, now, failed=bool(decision.causes))
+        if run.wake_at is None:
+            run.forget_at = forgotten_at(run)
+
+    def _finish(self, passages: list[_Passage], batch: _Batch) -> Judged:
+        judged = batch.judged
+        judged.verdicts = [out for _, out in sorted(batch.said, key=lambda said: said[0])]
+        judged.refused = [
+            refused for _, refused in sorted(batch.refused, key=lambda refused: refused[0])
+        ]
+        for passage in passages:
+            self._store(passage, judged)
+        return judged
+
+    def _store(self, passage: _Passage, judged: Judged) -> None:
+        key, run = passage.key, passage.run
+        if run is None:
+            if passage.tombstone_offset is not None:
+                self.runs.pop(key, None)
+                judged.states.append((key, None, passage.tombstone_offset))
+            return
+        stored = encode_run(run) if passage.changed or passage.stored is None else passage.stored
+        if passage.changed:
+            judged.states.append((key, stored, run.offset))
+        at_rest = run.wake_at is None
+        self.runs[key] = stored if at_rest else run
+        instant = run.forget_at if run.wake_at is None else run.wake_at
+        (self._forget if at_rest else self._due).schedule(
+            Waking(instant, run.opened_at, run.opened_offset, key)
+        )

@@ -1,0 +1,302 @@
+"""Rule 1: what a run is, and how an event enters it, stands here; no Kafka, no clock of our own, no await.
+
+A `Run` holds what came (its entries, in order of happening per node) and what was said. Everything else — what an event depends
+on, what is owed, when something falls due — is read from that by the rules next door, at an instant that the caller names:
+
+    an event comes     → accept (R2, R20, R22)  → teach (R14) → entries of the touched nodes are judged again (dependencies.py)
+    an instant passes  → what it decides is read (verdicts.py)
+
+Instants are nanoseconds since the epoch, as everywhere in the engine.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from typing import Any, Final, Literal, NamedTuple
+
+from schemas.wire import Event
+from streams.engine.deadlines import Gap
+from streams.engine.flows import Definition, Given
+
+Standing = Literal["counted", "excluded", "undecided", "refused"]
+"""What its filter made of an event (R4): `undecided` is "not yet", `refused` is a filter error."""
+EntryCause = Literal[
+    "validator", "validator_error", "filter_error", "dependency", "order", "late", "definition"
+]
+
+SKEW_NS: Final = 300_000_000_000
+"""How far a producer's clock may run ahead of the log (R22)."""
+MAX_STATE_BYTES: Final = 900 * 1024
+"""The most that the state of one run may take (R20)."""
+ENTRY_BYTES: Final = 220
+"""What an entry costs in the encoded state beside its data and id, at the most."""
+
+_happened: Final = attrgetter("ts", "event_id")
+
+
+class ScriptResult(NamedTuple):
+    """What a script said, and of which context: `seen` are the versions of the dependencies' occurrences that it saw."""
+
+    seen: tuple[int, ...]
+    outcome: str
+    detail: str
+
+
+class Entry:
+    """One accepted event of a run, and how it is judged so far."""
+
+    __slots__ = (
+        "admitted_at",
+        "arrival",
+        "base",
+        "causes",
+        "data",
+        "event_id",
+        "filtered",
+        "leans",
+        "literal",
+        "node",
+        "satisfied",
+        "skewed",
+        "stamped",
+        "standing",
+        "ts",
+        "validated",
+    )
+
+    def __init__(self, event: Event, ts: int, arrival: int, *, skewed: bool) -> None:
+        self.event_id = event.event_id
+        self.node = event.node
+        self.ts = ts
+        self.arrival = arrival
+        self.data = event.data
+        self.stamped = event.stamped
+        self.skewed = skewed
+        self.literal = event.excluded
+        """The caller itself excluded it: no filter is asked."""
+        self.standing: Standing | None = None
+        self.admitted_at = arrival
+        """When the wait for its dependencies began: its arrival, or when its filter let it through (R7)."""
+        self.satisfied = False
+        self.leans = False
+        """It is satisfied because an absent dependency may be skipped, which may change (R7)."""
+        self.base: Entry | None = None
+        """The dependency's event from which its time runs (R9); itself where all are after it."""
+        self.filtered: ScriptResult | None = None
+        self.validated: ScriptResult | None = None
+        self.causes: tuple[EntryCause, ...] = ()
+
+    def same_content(self, event: Event) -> bool:
+        """Tell whether an event with this id says what the first one said (R2)."""
+        return (
+            self.node == event.node
+            and self.data == event.data
+            and (self.ts == event.ts or self.skewed)
+        )
+
+
+class Occurrences:
+    """The events of one node in one run. `version` grows whenever what its dependants can see of it changes."""
+
+    __slots__ = ("counted", "failing", "others", "version")
+
+    def __init__(self) -> None:
+        self.counted: list[Entry] = []
+        self.others: list[Entry] = []
+        self.version = 0
+        self.failing: dict[str, list[Entry]] = {}
+
+    def count(self, entry: Entry) -> None:
+        """Insert a counted entry at its place in time."""
+        counted = self.counted
+        if not counted or _happened(counted[-1]) < _happened(entry):
+            counted.append(entry)
+        else:
+            insort(counted, entry, key=_happened)
+        self.version += 1
+
+    def discount(self, entry: Entry) -> None:
+        """Take an entry out of the counted ones."""
+        del self.counted[self.index(entry)]
+        self.version += 1
+
+    def index(self, entry: Entry) -> int:
+        """Return the place of a counted entry."""
+        return bisect_left(self.counted, _happened(entry), key=_happened)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every event of the node, counted or not."""
+        yield from self.counted
+        yield from self.others
+
+    def set_causes(self, entry: Entry, causes: tuple[EntryCause, ...]) -> None:
+        """Replace the causes of an entry, and keep the index by kind."""
+        if causes == entry.causes:
+            return
+        for kind in entry.causes:
+            self.failing[kind].remove(entry)
+            if not self.failing[kind]:
+                del self.failing[kind]
+        for kind in causes:
+            self.failing.setdefault(kind, []).append(entry)
+        entry.causes = causes
+
+
+class Deadline(NamedTuple):
+    """Since when and until when a node without event is waited for (R10)."""
+
+    value_ns: int
+    """Base + timeout."""
+    at_ns: int
+    """The same, but never before the record by which it came to be or got this value."""
+    origin: str
+    """The node whose event it runs from, for people."""
+
+
+class Said(NamedTuple):
+    """The last verdict, as far as the next one is compared with it (R15)."""
+
+    revision: int
+    status: str
+    causes: frozenset[tuple[str, str]]
+    absent: frozenset[tuple[str, str]]
+
+
+SILENT: Final = Said(0, "", frozenset(), frozenset())
+
+StickyKind = Literal["unknown_node", "too_many_events", "too_large"]
+
+
+class Sticky(NamedTuple):
+    """A cause that no later event takes back (R15): its message and the event that brought it."""
+
+    message: str
+    event_id: str
+
+
+class Run:
+    """One execution of a flow: what came, and what was said about it."""
+
+    __slots__ = (
+        "deadlines",
+        "definition",
+        "dirty",
+        "earliest",
+        "entries",
+        "flow",
+        "forget_at",
+        "gaps",
+        "grew",
+        "key",
+        "last_arrival",
+        "late",
+        "leaning",
+        "lessons",
+        "nodes",
+        "offset",
+        "opened_at",
+        "opened_offset",
+        "owed",
+        "pinned",
+        "run_id",
+        "said",
+        "size_bytes",
+        "stamped",
+        "sticky",
+        "touched_at",
+        "unknown",
+        "waiting",
+        "wake_at",
+    )
+
+    def __init__(
+        self,
+        flow: str,
+        run_id: str,
+        key: bytes,
+        definition: Definition,
+        opened_at: int,
+        offset: int,
+    ) -> None:
+        self.flow = flow
+        self.run_id = run_id
+        self.key = key
+        self.opened_at = opened_at
+        self.opened_offset = offset
+        self.pinned = definition
+        """The version of the definitions topic (R17); `definition` is that plus what the run's own events teach."""
+        self.definition = definition
+        self.lessons: dict[str, Lesson] = {}
+        self.grew = False
+        """Whether the definition grew by this run's events (R14)."""
+        self.late = False
+        self.stamped = False
+        """Whether an event was stamped by its client at sending (R25)."""
+        self.offset = -1
+        """Offset of the last record that changed this state."""
+        self.touched_at = opened_at
+        """The instant up to which everything due has been judged."""
+        self.wake_at: int | None = None
+        """The next instant that can change what is said; None when only events can (R10, R11)."""
+        self.forget_at = 0
+        """When the state is removed, if nothing comes; of meaning while there is no `wake_at` (R21)."""
+        self.last_arrival = opened_at
+        self.gaps: list[Gap] = []
+        self.nodes: dict[str, Occurrences] = {}
+        self.entries: dict[str, Entry] = {}
+        self.unknown: dict[str, str] = {}
+        """Events of nodes that a closed flow does not have: event id → node (R19)."""
+        self.sticky: dict[tuple[str, StickyKind], Sticky] = {}
+        self.said = SILENT
+        self.size_bytes = 0
+        self.deadlines: dict[str, Deadline] = {}
+        # Read from the above, again and again; never encoded.
+        self.earliest: Entry | None = None
+        self.owed: tuple[str, ...] = ()
+        self.waiting: dict[str, Entry] = {}
+        """Entries whose dependencies are not satisfied, by event id."""
+        self.leaning: dict[str, Entry] = {}
+        self.dirty: dict[str, dict[str, Entry]] = {}
+        """Node → the entries that must be judged again, by event id."""
+
+    def __len__(self) -> int:
+        """Return how many events were accepted."""
+        return len(self.entries) + len(self.unknown)
+
+    def came(self, node: str) -> bool:
+        """Tell whether the node has a counted event."""
+        occurrences = self.nodes.get(node)
+        return occurrences is not None and bool(occurrences.counted)
+
+    def mark(self, node: str, entries: Iterable[Entry]) -> None:
+        """Note that these entries of a node must be judged again."""
+        dirty = self.dirty.get(node)
+        if dirty is None:
+            dirty = self.dirty[node] = {}
+        for entry in entries:
+            dirty[entry.event_id] = entry
+
+
+class Lesson(NamedTuple):
+    """What this run's events teach of one node (or, under the empty id, of the options): field → who said it last, and what.
+
+    The latest `(ts, event_id)` that states a field wins, so that the order of arrival does not matter (R3).
+    """
+
+    stated: dict[str, tuple[int, str, Any]]
+
+    def learn(self, given: Given, entry: Entry) -> bool:
+        """Take what an event states; tell whether anything is new."""
+        changed = False
+        for field, value in given.items():
+            last = self.stated.get(field)
+            if last is None or last[:2] < (entry.ts, entry.event_id):
+                self.stated[field] = (entry.ts, entry.event_id, value)
+                changed = changed or last is None or last[2] != value
+        return changed
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields as stated last."""
+        return {field: value for field, (_, _, value) in self.stated.items()}

@@ -1,0 +1,161 @@
+"""What is said of a run, and when: status, revision, identity (R12, R14, R15, R16)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, NamedTuple
+
+from schemas.ids import verdict_id
+from schemas.wire import encode_json
+from streams.engine.absences import deadline_of, deps_satisfied
+from streams.engine.causes import NO_CAUSES, CauseKey, describe, read_causes, rests_on_limit
+from streams.engine.dependencies import base_of
+from streams.engine.flows import Node
+from streams.engine.runs import Entry, Occurrences, Run, Said
+from streams.engine.window import closes_at, settles_at
+
+Status = Literal["passed", "failed", "incomplete"]
+Trigger = Literal["event", "deadline", "window", "definition"]
+
+_NOBODY: Final[frozenset[tuple[str, str]]] = frozenset()
+
+
+class Decision(NamedTuple):
+    """How a run stands at an instant; without a status it is undecided and the last verdict stands."""
+
+    status: Status | None
+    causes: frozenset[CauseKey]
+    absent: frozenset[tuple[str, str]]
+    """At the close of an incomplete run: node and whether it is `missing` or `unreached`."""
+
+
+_UNDECIDED: Final = Decision(None, NO_CAUSES, _NOBODY)
+_PASSED: Final = Decision("passed", NO_CAUSES, _NOBODY)
+
+
+def decide(run: Run, now: int) -> Decision:
+    """Read the status of a run at `now` (R12)."""
+    causes = read_causes(run, now)
+    if causes:
+        return Decision("failed", causes, _NOBODY)
+    if run.owed:
+        if closes_at(run) > now:
+            return _UNDECIDED
+        if any(occurrences.counted for occurrences in run.nodes.values()):
+            return Decision(
+                "incomplete", NO_CAUSES, frozenset((node, _absence(run, node)) for node in run.owed)
+            )
+        return _UNDECIDED  # Nothing counted and nothing wrong: nothing to say.
+    if run.waiting or not any(occurrences.counted for occurrences in run.nodes.values()):
+        return _UNDECIDED
+    if run.grew and settles_at(run) > now:
+        return _UNDECIDED
+    return _PASSED
+
+
+def is_news(run: Run, decision: Decision) -> bool:
+    """Tell whether a decision makes the next revision (R15)."""
+    said = run.said
+    return (
+        decision.status is not None
+        and (decision.status, decision.causes, decision.absent) != said[1:]
+    )
+
+
+def state_verdict(
+    run: Run, decision: Decision, now: int, trigger: Trigger, source: tuple[str, int, int]
+) -> dict[str, Any]:
+    """Return the verdict that says a decision, and remember that it was said."""
+    before = run.said
+    revision = before.revision + 1
+    assert decision.status is not None  # noqa: S101 -- an undecided run says nothing
+    run.said = Said(revision, decision.status, decision.causes, decision.absent)
+    topic, partition, offset = source
+    closed = closes_at(run) <= now
+    return {
+        "v": 1,
+        "verdict_id": verdict_id(run.flow, run.run_id, run.opened_at, revision),
+        "flow": run.flow,
+        "run_id": run.run_id,
+        "revision": revision,
+        "supersedes": verdict_id(run.flow, run.run_id, run.opened_at, before.revision)
+        if before.revision
+        else None,
+        "status": decision.status,
+        "previous_status": before.status or None,
+        "trigger": trigger,
+        "opened_at_ns": run.opened_at,
+        "decided_at_ns": now,
+        "closed": closed,
+        "definition_version": run.pinned.version,
+        "learned": any(
+            node.learned and (node.id in run.nodes or node.id in run.owed)
+            for node in run.definition.nodes.values()
+        ),
+        "late": run.late,
+        "limit": rests_on_limit(run, decision.causes),
+        "source": {"topic": topic, "partition": partition, "offset": offset},
+        "nodes": [
+            _read_node(run, node, decision, closed=closed) for node in run.definition.nodes.values()
+        ],
+        "causes": [describe(run, key) for key in sorted(decision.causes)],
+    }
+
+
+def encode_verdict(verdict: dict[str, Any]) -> bytes:
+    """Return the value of the verdict's record."""
+    return encode_json(verdict)
+
+
+# -- node status -----------------------------------------------------------------------------------------------------
+
+
+def _absence(run: Run, node_id: str) -> Literal["missing", "unreached"]:
+    return "missing" if deps_satisfied(run, run.definition.nodes[node_id]) else "unreached"
+
+
+def _read_node(run: Run, node: Node, decision: Decision, *, closed: bool) -> dict[str, Any]:
+    occurrences = run.nodes.get(node.id, _ABSENT)
+    status = _node_status(run, node, occurrences, decision, closed=closed)
+    deadline = (
+        deadline_of(run, node.id)
+        if status in {"pending", "failed"} and not occurrences.counted
+        else None
+    )
+    first = occurrences.counted[0] if occurrences.counted else None
+    return {
+        "node": node.id,
+        "status": status,
+        "event_ids": [entry.event_id for entry in occurrences.entries()],
+        "upstream_event_ids": [
+            e.event_id for dep in node.deps if dep in run.nodes for e in run.nodes[dep].counted
+        ],
+        "latency_ms": None if first is None else _latency_ms(run, node, first),
+        "deadline_ns": None if deadline is None else deadline.at_ns,
+    }
+
+
+_ABSENT: Final = Occurrences()
+
+
+def _node_status(
+    run: Run, node: Node, occurrences: Occurrences, decision: Decision, *, closed: bool
+) -> str:
+    if any(cause_node == node.id for cause_node, _ in decision.causes):
+        return "failed"
+    if any(entry.event_id in run.waiting for entry in occurrences.entries()):
+        return "waiting"
+    if occurrences.counted:
+        return "passed"
+    if node.id in run.owed:
+        return _absence(run, node.id) if closed else "pending"
+    if any(entry.standing == "excluded" for entry in occurrences.others):
+        return "excluded"
+    return "skipped"
+
+
+def _latency_ms(run: Run, node: Node, first: Entry) -> float | None:
+    """Return the time from the dependency that came last to the node's first event; None for roots."""
+    if not node.deps:
+        return None
+    base = base_of(run, node, first)
+    return None if base is None or base is first else (first.ts - base.ts) / 1_000_000

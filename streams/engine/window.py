@@ -1,0 +1,54 @@
+"""When a run's window closes, what falls due before, and when the run is forgotten (R11, R14, R21).
+
+All of it is read from the run's state: nothing is set and nothing can be missed, whatever was asleep meanwhile.
+"""
+
+from __future__ import annotations
+
+from streams.engine.absences import timeout_due
+from streams.engine.deadlines import due
+from streams.engine.dependencies import grace_due
+from streams.engine.runs import Run
+
+
+def pending_dues(run: Run) -> list[int]:
+    """Return the instants of all waits of R7, R8 and R10, passed or not."""
+    dues = [grace_due(run, entry) for entry in run.waiting.values()] if run.waiting else []
+    for node in run.deadlines:
+        instant = timeout_due(run, node)
+        if instant is not None:
+            dues.append(instant)
+    return dues
+
+
+def sealed_at(run: Run) -> int:
+    """Return the instant after which no event opens the window again (R11, `max_open_ms`)."""
+    return due(run.opened_at + run.definition.max_open_ns, run.gaps)
+
+
+def closes_at(run: Run) -> int:
+    """Return the instant at which the window closes, if nothing more comes (R11)."""
+    closing = due(run.last_arrival + run.definition.window_ns, run.gaps)
+    return min(sealed_at(run), max(closing, *pending_dues(run), closing))
+
+
+def settles_at(run: Run) -> int:
+    """Return the instant at which a definition that this run taught counts as complete (R14)."""
+    return due(run.last_arrival + run.definition.settle_ns, run.gaps)
+
+
+def next_due(run: Run, now: int, *, failed: bool) -> int | None:
+    """Return the next instant that can change what is said of the run, or None when only events can."""
+    dues = [instant for instant in pending_dues(run) if instant > now]
+    if not failed:
+        # With a cause standing, neither the close of the window nor the settling can change the verdict.
+        if run.owed:
+            dues.append(closes_at(run))
+        elif run.grew and not run.waiting:
+            dues.append(settles_at(run))
+    return min((instant for instant in dues if instant > now), default=None)
+
+
+def forgotten_at(run: Run) -> int:
+    """Return the instant at which the run's state is removed (R21)."""
+    return max(closes_at(run), run.last_arrival, *pending_dues(run)) + run.definition.retention_ns
