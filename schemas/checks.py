@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from schemas.explain import refuse, refuse_ts
-from schemas.json_types import is_list, is_object
+from schemas.json_types import is_deeper_than, is_list, is_object
 from schemas.limits import (
     DEP_MODES,
     EARLIEST_TS_NS,
@@ -21,6 +21,7 @@ from schemas.limits import (
     MAX_DATA_DEPTH,
     MAX_DURATION_MS,
     MAX_EVENT_ID_CHARS,
+    MAX_META_DEPTH,
     MAX_RUN_ID_BYTES,
     NAME_PATTERN,
     NODE_TYPES,
@@ -179,9 +180,12 @@ def check_text(value: Any, path: str) -> str:
     return value
 
 
-def check_object(value: Any, path: str) -> dict[str, Any]:
-    """Check a JSON object of any content that can be written again."""
-    check_data(value, path)
+def check_meta(value: Any, path: str) -> dict[str, Any]:
+    """Check a JSON object of any content, nested within bounds."""
+    if not is_object(value):
+        refuse(path, "an object", value)
+    if is_deeper_than(value, MAX_META_DEPTH):
+        refuse(path, f"nested at most {MAX_META_DEPTH} levels deep", value)
     return value
 
 
@@ -197,7 +201,7 @@ TAUGHT_FIELDS: dict[str, Callable[[Any, str], Any]] = {
     "exclusive": check_flag,
     "ends_run": check_flag,
     "description": check_text,
-    "additional_meta": check_object,
+    "additional_meta": check_meta,
 }
 """The fields by which an event teaches its node's definition, each with its check."""
 

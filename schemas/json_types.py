@@ -13,3 +13,14 @@ def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
 def is_list(value: Any) -> TypeGuard[list[Any]]:
     """Return whether a decoded value is a JSON list."""
     return type(value) is list
+
+
+def is_deeper_than(value: Any, levels: int) -> bool:
+    """Return whether more than `levels` objects and lists stand within each other in `value`."""
+    if is_object(value):
+        items = list(value.values())
+    elif is_list(value):
+        items = value
+    else:
+        return False
+    return levels == 0 or any(is_deeper_than(item, levels - 1) for item in items)

@@ -11,7 +11,9 @@ MAX_EVENT_ID_CHARS = 128
 MAX_RUN_ID_BYTES = 256
 MAX_BRANCH_CHARS = 128
 MAX_DATA_DEPTH = 254
-"""Objects and lists within each other, `data` included: what orjson writes."""
+"""Objects and lists within each other, the outermost counted: what orjson writes."""
+MAX_META_DEPTH = 64
+"""The same for `additional_meta`, which stands further in where a definition is written."""
 
 # What fullmatch must accept for a flow or a node id. ASCII only: such ids stand in topic keys,
 # URLs and metric labels.

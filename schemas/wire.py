@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import unpack_from
 from typing import Any
 
 import orjson
@@ -149,14 +150,12 @@ def _murmur2(key: bytes) -> int:
 
     Source: Austin Appleby's MurmurHash2, as org.apache.kafka.common.utils.Utils computes it.
     """
-    mixer, mask = 0x5BD1E995, 0xFFFFFFFF
     size = len(key)
-    tail = size & 3
     hashed = 0x9747B28C ^ size
-    for start in range(0, size - tail, 4):
-        word = int.from_bytes(key[start : start + 4], "little") * mixer & mask
-        hashed = (hashed * mixer & mask) ^ ((word ^ word >> 24) * mixer & mask)
-    if tail:
-        hashed = (hashed ^ int.from_bytes(key[-tail:], "little")) * mixer & mask
-    hashed = (hashed ^ hashed >> 13) * mixer & mask
+    for word in unpack_from(f"<{size >> 2}I", key):
+        mixed = word * 0x5BD1E995 & 0xFFFFFFFF
+        hashed = (hashed * 0x5BD1E995 ^ (mixed ^ mixed >> 24) * 0x5BD1E995) & 0xFFFFFFFF
+    if tail := size & 3:
+        hashed = (hashed ^ int.from_bytes(key[-tail:], "little")) * 0x5BD1E995 & 0xFFFFFFFF
+    hashed = (hashed ^ hashed >> 13) * 0x5BD1E995 & 0xFFFFFFFF
     return hashed ^ hashed >> 15

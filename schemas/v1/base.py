@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from schemas.json_types import is_object
+from schemas.json_types import is_deeper_than, is_object
 from schemas.limits import (
     EARLIEST_TS_NS,
     LATEST_TS_NS,
@@ -15,6 +14,7 @@ from schemas.limits import (
     MAX_DATA_DEPTH,
     MAX_DURATION_MS,
     MAX_EVENT_ID_CHARS,
+    MAX_META_DEPTH,
     MAX_RUN_ID_BYTES,
     NAME_PATTERN,
 )
@@ -39,12 +39,13 @@ def _fits_a_key(run_id: str) -> str:
     return run_id
 
 
-def _can_be_written(data: dict[str, Any]) -> dict[str, Any]:
-    try:
-        orjson.dumps(data)
-    except TypeError:
-        raise ValueError(f"must be nested at most {MAX_DATA_DEPTH} levels deep") from None
-    return data
+def _nested_within(levels: int) -> AfterValidator:
+    def check(content: dict[str, Any]) -> dict[str, Any]:
+        if is_deeper_than(content, levels):
+            raise ValueError(f"must be nested at most {levels} levels deep")
+        return content
+
+    return AfterValidator(check)
 
 
 Name = Annotated[
@@ -79,4 +80,5 @@ InstantNs = Annotated[
     Field(ge=EARLIEST_TS_NS, le=LATEST_TS_NS, description="Nanoseconds since 1970, UTC"),
 ]
 DurationMs = Annotated[int, Field(ge=0, le=MAX_DURATION_MS, description="Milliseconds")]
-JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_can_be_written)]
+Data = Annotated[dict[str, JsonValue], _nested_within(MAX_DATA_DEPTH)]
+Meta = Annotated[dict[str, JsonValue], _nested_within(MAX_META_DEPTH)]

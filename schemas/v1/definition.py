@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import ConfigDict, Field, ValidationError
 
 from schemas.limits import OPTION_RANGES, DepMode, NodeType
-from schemas.v1.base import Branch, DurationMs, JsonObject, Name, WireModel
+from schemas.v1.base import Branch, DurationMs, Meta, Name, WireModel
 from schemas.v1.problems import invalid_definition
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class NodeDefinition(Authored):
     exclusive: bool = Field(default=False, description="Two nodes of its branch fail a run (R23)")
     ends_run: bool = Field(default=False, description="Its event ends what is owed (R26)")
     description: str | None = None
-    additional_meta: JsonObject | None = None
+    additional_meta: Meta | None = None
 
 
 class LearnedNode(NodeDefinition):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field
 
 from schemas.limits import DepMode, NodeType  # noqa: TC001 -- pydantic reads it
-from schemas.v1.base import Branch, EventId, InstantNs, JsonObject, Name, RunId, WireModel
+from schemas.v1.base import Branch, Data, EventId, InstantNs, Meta, Name, RunId, WireModel
 from schemas.v1.definition import Condition, FlowOptions, Script  # noqa: TC001 -- pydantic reads it
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Event(WireModel):
     node: Name
     run_id: RunId
     ts: Ts = Field(description="When it happened, by the producer's clock")
-    data: JsonObject = Field(default_factory=dict[str, Any])
+    data: Data = Field(default_factory=dict[str, Any])
     type: NodeType | None = None
     dep_ids: list[Name] | None = Field(None, description="Nodes that come before")
     dep_mode: DepMode | None = None
@@ -57,7 +57,7 @@ class Event(WireModel):
     exclusive: bool | None = None
     ends_run: bool | None = None
     description: str | None = None
-    additional_meta: JsonObject | None = None
+    additional_meta: Meta | None = None
     options: FlowOptions | None = None
     stamped: Literal["flush"] | None = Field(
         None, description="`ts` was set when a batch was sent, not when the call was made (R25)"

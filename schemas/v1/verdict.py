@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from schemas.v1.base import EventId, InstantNs, Name, RunId, Version, WireModel
 
@@ -56,10 +56,10 @@ class Cause(WireModel):
     node: Name
     kind: CauseKind
     message: str = Field(description="A sentence that a person on call understands")
-    expected: JsonValue = None
-    observed: JsonValue = None
+    expected: str | None = None
+    observed: str | None = None
     event_ids: list[EventId] = Field(default_factory=list[str])
-    deadline: InstantNs | None = None
+    deadline: InstantNs | None = Field(None, description="The instant that made it a failure")
 
 
 class Verdict(WireModel):
