@@ -31,13 +31,12 @@ def may_skip(run: Run, node_id: str) -> bool:
 
 def listed_deps(run: Run, node: Node) -> tuple[str, ...]:
     """Return the dependencies of a node; one on a trigger without an event is as if not listed (R24)."""
+    if not node.triggered:
+        return node.deps
     nodes = run.definition.nodes
-    for dep in node.deps:
-        if dep in nodes and nodes[dep].trigger and not run.came(dep):
-            return tuple(
-                d for d in node.deps if not (d in nodes and nodes[d].trigger and not run.came(d))
-            )
-    return node.deps
+    return tuple(
+        dep for dep in node.deps if not (dep in nodes and nodes[dep].trigger and not run.came(dep))
+    )
 
 
 def deps_satisfied(run: Run, node: Node) -> bool:
@@ -68,19 +67,17 @@ def read_owed(run: Run) -> tuple[str, ...]:
 
 def read_deadlines(run: Run, now: int) -> None:
     """Bring the deadlines of the owed nodes up to date: each starts when it came to be or got its present value (R10)."""
-    before = run.deadlines
-    if not run.owed and not before:
-        return
-    run.deadlines = {}
+    before, run.deadlines = run.deadlines, {}
     for node in _timed_candidates(run):
         base = _latest_dependency(run, node)
-        if base is None or not deps_satisfied(run, node):
+        if base is None or not (len(node.deps) < 2 or deps_satisfied(run, node)):  # noqa: PLR2004
             continue
         value, origin = base
         known = before.get(node.id)
         # The floor: who was cut off sends old events late, and what is due after them comes right behind.
         at = known.at_ns if known is not None and known.value_ns == value else max(value, now)
         run.deadlines[node.id] = Deadline(value, at, origin)
+    read_timeouts(run)
 
 
 def _timed_candidates(run: Run) -> Iterator[Node]:
@@ -129,21 +126,16 @@ def deadline_of(run: Run, node_id: str) -> Deadline | None:
     )
 
 
-def timeout_due(run: Run, node_id: str) -> int | None:
-    """Return the instant at which a node's absence becomes a timeout: its deadline and the grace behind it (R10, R25)."""
-    deadline = deadline_of(run, node_id)
-    occurrences = run.nodes.get(node_id)
-    if deadline is None or (occurrences is not None and "filter_error" in occurrences.failing):
-        return None
+def read_timeouts(run: Run) -> None:
+    """Read when each absence becomes a timeout: at its deadline and the grace behind it (R10, R25, R27)."""
+    if not run.deadlines:
+        run.timeouts = {}
+        return
     grace = run.definition.grace_ns + (STAMPED_LATE_NS if run.stamped else 0)
-    return due(deadline.at_ns + grace, run.gaps)
-
-
-def timed_out(run: Run, now: int) -> list[str]:
-    """Return the nodes whose absence is a timeout by now."""
-    found: list[str] = []
-    for node_id in run.deadlines:
-        instant = timeout_due(run, node_id)
-        if instant is not None and instant <= now:
-            found.append(node_id)
-    return found
+    run.timeouts = {
+        node: due(deadline.at_ns + grace, run.gaps)
+        for node in run.deadlines
+        # There is no timeout beside a filter error (R4).
+        if (node, "filter_error") not in run.failing
+        and (deadline := deadline_of(run, node)) is not None
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from streams.engine.absences import deadline_of, timed_out
+from streams.engine.absences import deadline_of
 from streams.engine.dependencies import base_of, grace_due, read_dependencies, time_limit
 from streams.engine.flows import Node
 from streams.engine.runs import Entry, Run
@@ -17,12 +17,10 @@ CauseKey = tuple[str, str]
 
 def read_causes(run: Run, now: int) -> frozenset[CauseKey]:
     """Return the causes that hold at `now`."""
-    found: set[CauseKey] = set(run.sticky)
-    for node, occurrences in run.nodes.items():
-        if occurrences.failing:
-            found.update((node, kind) for kind in occurrences.failing)
-    if run.deadlines:
-        found.update((node, "timeout") for node in timed_out(run, now))
+    found: set[CauseKey] = {*run.sticky, *run.failing}
+    for node, instant in run.timeouts.items():
+        if instant <= now:
+            found.add((node, "timeout"))
     for branch in run.definition.exclusive_branches:
         came = [node for node in run.definition.branches[branch] if run.came(node)]
         if len(came) > 1:
@@ -45,7 +43,7 @@ def describe(run: Run, key: CauseKey) -> dict[str, Any]:
     elif kind == "branch":
         cause |= _describe_branch(run, node_id)
     else:
-        entries = run.nodes[node_id].failing[kind]
+        entries = run.failing[key]
         first = min(entries, key=lambda entry: (entry.ts, entry.event_id))
         cause |= _DESCRIBE[kind](run, run.definition.nodes[node_id], first)
         if len(entries) > 1:
@@ -61,7 +59,7 @@ def rests_on_limit(run: Run, causes: frozenset[CauseKey]) -> bool:
     """Tell whether one of the causes comes from a limit of the sandbox, so that a replay may differ (R6)."""
     for node, kind in causes:
         if kind in {"validator_error", "filter_error"}:
-            for entry in run.nodes[node].failing[kind]:
+            for entry in run.failing[node, kind]:
                 result = entry.validated if kind == "validator_error" else entry.filtered
                 if result is not None and result.outcome == "limit":
                     return True

@@ -56,7 +56,7 @@ class DependencyReading(NamedTuple):
     """Dependencies all of whose events are after this one, beyond the tolerance."""
 
 
-_ROOT: Final = DependencyReading(satisfied=True, leans=False, absent=(), later=())
+_SATISFIED: Final = DependencyReading(satisfied=True, leans=False, absent=(), later=())
 
 
 def judge_dirty(run: Run, now: int) -> list[Question]:
@@ -91,17 +91,18 @@ def judge_dirty(run: Run, now: int) -> list[Question]:
 
 def read_dependencies(run: Run, node: Node, entry: Entry) -> DependencyReading:
     """Tell whether the dependencies of an event are satisfied, and which are in the way (R7, R8)."""
-    listed = listed_deps(run, node) if node.deps else ()
-    if not listed:
-        return _ROOT
+    listed = listed_deps(run, node)
     absent: list[str] = []
     later: list[str] = []
+    nodes = run.nodes
     for dep in listed:
-        occurrences = run.nodes.get(dep)
+        occurrences = nodes.get(dep)
         if occurrences is None or not occurrences.counted:
             absent.append(dep)
         elif not _satisfies(run, occurrences, entry):
             later.append(dep)
+    if not absent and not later:
+        return _SATISFIED
     there = len(listed) - len(absent)
     if node.any_dep:
         return DependencyReading(
@@ -121,8 +122,10 @@ def read_dependencies(run: Run, node: Node, entry: Entry) -> DependencyReading:
 
 def _satisfies(run: Run, occurrences: Occurrences, entry: Entry) -> bool:
     """Tell whether one of a dependency's events is not after this one, within the tolerance (R8, R25)."""
-    tolerance = run.definition.tolerance_ns
     first = occurrences.counted[0]
+    if first.ts <= entry.ts:
+        return True
+    tolerance = run.definition.tolerance_ns
     if first.ts <= entry.ts + (max(tolerance, STAMPED_LATE_NS) if entry.stamped else tolerance):
         return True
     if not run.stamped:
@@ -177,10 +180,12 @@ def _judge(
     questions: list[Question],
 ) -> bool:
     """Judge one entry anew; False when it waits for a script."""
-    reading = read_dependencies(run, node, entry)
-    standing = _read_standing(run, node, entry, reading, questions)
-    if standing is None:
-        return False
+    reading = read_dependencies(run, node, entry) if node.deps else _SATISFIED
+    standing: Standing | None = "counted"
+    if node.filter is not None or entry.literal:
+        standing = _read_standing(run, node, entry, reading, questions)
+        if standing is None:
+            return False
     if standing != entry.standing:
         _place(run, node, occurrences, entry, standing, now)
     if standing == "counted":
@@ -189,12 +194,12 @@ def _judge(
             return False
     else:
         causes = _judge_uncounted(run, node, entry, reading, now)
-    if node.id in run.definition.problems:
+    if run.definition.problems and node.id in run.definition.problems:
         causes = (*causes, "definition") if "definition" not in causes else causes
     if node.timeout_ns:
-        _judge_lateness(node, occurrences, entry, causes)
+        _judge_lateness(run, node, occurrences, entry, causes)
     else:
-        occurrences.set_causes(entry, causes)
+        run.set_causes(entry, causes)
     return True
 
 
@@ -202,10 +207,8 @@ def _read_standing(
     run: Run, node: Node, entry: Entry, reading: DependencyReading, questions: list[Question]
 ) -> Standing | None:
     """Return what the filter makes of an event; None when it must be asked first (R4)."""
-    if entry.literal:
+    if entry.literal or node.filter is None:
         return "excluded"
-    if node.filter is None:
-        return "counted"
     result = _ask(run, node, entry, "filter", node.filter, questions)
     if result is None:
         return None
@@ -271,14 +274,13 @@ def _judge_uncounted(
 
 
 def _note_dependencies(run: Run, entry: Entry, reading: DependencyReading) -> None:
-    entry.satisfied, entry.leans = reading.satisfied, reading.leans
-    if reading.satisfied:
-        run.waiting.pop(entry.event_id, None)
-    else:
+    if not reading.satisfied:
         run.waiting[entry.event_id] = entry
+    elif run.waiting:
+        run.waiting.pop(entry.event_id, None)
     if reading.leans:
         run.leaning[entry.event_id] = entry
-    else:
+    elif run.leaning:
         run.leaning.pop(entry.event_id, None)
 
 
@@ -301,22 +303,23 @@ def _unsatisfied_causes(
 
 
 def _judge_lateness(
-    node: Node, occurrences: Occurrences, entry: Entry, causes: tuple[EntryCause, ...]
+    run: Run, node: Node, occurrences: Occurrences, entry: Entry, causes: tuple[EntryCause, ...]
 ) -> None:
     """Settle `late` for an entry and for the one behind it: of those with one base only the earliest must be in time (R9)."""
     counted = occurrences.counted
-    if entry.standing != "counted":
-        occurrences.set_causes(entry, causes)
+    if entry.standing != "counted" or len(counted) == 1:
+        late = _is_late(node, entry, None)
+        run.set_causes(entry, (*causes, "late") if late else causes)
         return
     place = occurrences.index(entry)
     before = _neighbour(counted, range(place - 1, -1, -1))
     late = _is_late(node, entry, before)
-    occurrences.set_causes(entry, (*causes, "late") if late else causes)
+    run.set_causes(entry, (*causes, "late") if late else causes)
     behind = _neighbour(counted, range(place + 1, len(counted)))
     if behind is not None:
         others = tuple(cause for cause in behind.causes if cause != "late")
         late = _is_late(node, behind, before if entry.base is None else entry)
-        occurrences.set_causes(behind, (*others, "late") if late else others)
+        run.set_causes(behind, (*others, "late") if late else others)
 
 
 def _neighbour(counted: list[Entry], places: range) -> Entry | None:
@@ -360,7 +363,7 @@ def _counted_changed(
     run: Run, node: Node, occurrences: Occurrences, entry: Entry, *, added: bool
 ) -> None:
     """Mark the entries whose judgement may change because one entry came to count, or no longer does."""
-    if len(occurrences.counted) == (1 if added else 0):
+    if (run.waiting or run.leaning) and len(occurrences.counted) == (1 if added else 0):
         # The node came, or is absent again: that may excuse or oblige dependencies anywhere (R7, R11, R23).
         for other in (*run.waiting.values(), *run.leaning.values()):
             if other is not entry:

@@ -72,6 +72,8 @@ class Node:
     ends_run: bool = False
     trigger: bool = False
     learned: bool = False
+    triggered: bool = False
+    """Whether it depends on a trigger (R24)."""
     rank: int = 0
     """Place in topological order: a node's dependencies have lower ranks."""
     dependants: tuple[str, ...] = ()
@@ -215,6 +217,11 @@ class Definition:
         )
 
     @cached_property
+    def learned_ids(self) -> tuple[str, ...]:
+        """Nodes that only events taught."""
+        return tuple(node.id for node in self.nodes.values() if node.learned)
+
+    @cached_property
     def timed(self) -> tuple[Node, ...]:
         """Nodes with a timeout."""
         return tuple(node for node in self.nodes.values() if node.timeout_ns)
@@ -255,6 +262,9 @@ class Definition:
                 ends_run=bool(given.get("ends_run", False)),
                 trigger=given.get("type") == "trigger",
                 learned=node not in self.published,
+                triggered=any(
+                    merged[dep].get("type") == "trigger" for dep in edges[node] if dep in merged
+                ),
                 rank=rank[node],
                 dependants=tuple(after[node]),
             )

@@ -38,6 +38,9 @@ class Received(NamedTuple):
     refusal: tuple[DeadLetterReason, str] | None = None
 
 
+_ACCEPTED: Final = Received("accepted")
+
+
 def receive(run: Run, event: Event, now: int) -> Received:
     """Let an event into its run at the stream clock `now`, which is also the timestamp of its record."""
     known = run.entries.get(event.event_id)
@@ -48,23 +51,23 @@ def receive(run: Run, event: Event, now: int) -> Received:
             else run.unknown[event.event_id] == event.node
         )
         return Received("duplicate" if same else "conflicting_event")
-    if refusal := _refuse(run, event):
+    size = _size_of(event)
+    if refusal := _refuse(run, event, size):
         return refusal
     run.last_arrival = now
+    run.size_bytes += size
     if event.node not in run.definition.nodes and run.definition.options.closed:
         run.unknown[event.event_id] = event.node
-        run.size_bytes += ENTRY_BYTES + len(event.event_id)
         message = f"{event.node}: flow {run.flow} is closed and has no such node; its nodes are {', '.join(run.definition.nodes)}"
         run.sticky.setdefault((event.node, "unknown_node"), Sticky(message, event.event_id))
         return Received("unknown_node")
     _enter(run, event, now)
-    return Received("accepted")
+    return _ACCEPTED
 
 
-def _refuse(run: Run, event: Event) -> Received | None:
+def _refuse(run: Run, event: Event, size: int) -> Received | None:
     """Turn an event away that the run has no room for; the run says so once (R20)."""
     limit = run.definition.options.max_events_per_run
-    size = _size_of(event)
     if len(run) >= limit:
         reason: Literal["too_many_events", "too_large"] = "too_many_events"
         message = f"{event.node}: the run has {limit} events, the most that max_events_per_run allows; further ones are dead letters"
@@ -97,7 +100,6 @@ def _enter(run: Run, event: Event, now: int) -> None:
         _teach(run, event, entry)
     run.stamped = run.stamped or event.stamped
     run.entries[event.event_id] = entry
-    run.size_bytes += _size_of(event)
     if event.node not in run.nodes:
         run.nodes[event.node] = Occurrences()
     run.mark(event.node, (entry,))

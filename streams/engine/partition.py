@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from schemas.errors import DeadLetterReason
 from schemas.ids import state_key
 from schemas.wire import Event
-from streams.engine.absences import read_deadlines, read_owed
+from streams.engine.absences import read_deadlines, read_owed, read_timeouts
 from streams.engine.causes import read_causes
 from streams.engine.deadlines import OUTAGE_NS, Gap, Waking, Wheel
 from streams.engine.definitions import Definitions
@@ -302,6 +302,7 @@ class Partition:
                 passage.run = run = None
             elif clocks[position] - instant > OUTAGE_NS:
                 run.gaps.append(Gap(run.touched_at, clocks[position]))
+                read_timeouts(run)
                 run.wake_at = next_due(
                     run, run.touched_at, failed=bool(read_causes(run, run.touched_at))
                 )

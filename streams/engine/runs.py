@@ -55,10 +55,8 @@ class Entry:
         "data",
         "event_id",
         "filtered",
-        "leans",
         "literal",
         "node",
-        "satisfied",
         "skewed",
         "stamped",
         "standing",
@@ -79,9 +77,6 @@ class Entry:
         self.standing: Standing | None = None
         self.admitted_at = arrival
         """When the wait for its dependencies began: its arrival, or when its filter let it through (R7)."""
-        self.satisfied = False
-        self.leans = False
-        """It is satisfied because an absent dependency may be skipped, which may change (R7)."""
         self.base: Entry | None = None
         """The dependency's event from which its time runs (R9); itself where all are after it."""
         self.filtered: ScriptResult | None = None
@@ -100,13 +95,12 @@ class Entry:
 class Occurrences:
     """The events of one node in one run. `version` grows whenever what its dependants can see of it changes."""
 
-    __slots__ = ("counted", "failing", "others", "version")
+    __slots__ = ("counted", "others", "version")
 
     def __init__(self) -> None:
         self.counted: list[Entry] = []
         self.others: list[Entry] = []
         self.version = 0
-        self.failing: dict[str, list[Entry]] = {}
 
     def count(self, entry: Entry) -> None:
         """Insert a counted entry at its place in time."""
@@ -130,18 +124,6 @@ class Occurrences:
         """Every event of the node, counted or not."""
         yield from self.counted
         yield from self.others
-
-    def set_causes(self, entry: Entry, causes: tuple[EntryCause, ...]) -> None:
-        """Replace the causes of an entry, and keep the index by kind."""
-        if causes == entry.causes:
-            return
-        for kind in entry.causes:
-            self.failing[kind].remove(entry)
-            if not self.failing[kind]:
-                del self.failing[kind]
-        for kind in causes:
-            self.failing.setdefault(kind, []).append(entry)
-        entry.causes = causes
 
 
 class Deadline(NamedTuple):
@@ -185,6 +167,7 @@ class Run:
         "dirty",
         "earliest",
         "entries",
+        "failing",
         "flow",
         "forget_at",
         "gaps",
@@ -205,6 +188,7 @@ class Run:
         "size_bytes",
         "stamped",
         "sticky",
+        "timeouts",
         "touched_at",
         "unknown",
         "waiting",
@@ -257,7 +241,12 @@ class Run:
         self.owed: tuple[str, ...] = ()
         self.waiting: dict[str, Entry] = {}
         """Entries whose dependencies are not satisfied, by event id."""
+        self.failing: dict[tuple[str, EntryCause], list[Entry]] = {}
+        """Node and kind → the entries that are its cause."""
+        self.timeouts: dict[str, int] = {}
+        """Node → the instant at which its absence becomes a timeout (R10)."""
         self.leaning: dict[str, Entry] = {}
+        """Entries that are satisfied because an absent dependency may be skipped, which may change (R7)."""
         self.dirty: dict[str, dict[str, Entry]] = {}
         """Node → the entries that must be judged again, by event id."""
 
@@ -269,6 +258,19 @@ class Run:
         """Tell whether the node has a counted event."""
         occurrences = self.nodes.get(node)
         return occurrences is not None and bool(occurrences.counted)
+
+    def set_causes(self, entry: Entry, causes: tuple[EntryCause, ...]) -> None:
+        """Replace the causes of an entry, and keep the index by node and kind."""
+        if causes == entry.causes:
+            return
+        for kind in entry.causes:
+            key = (entry.node, kind)
+            self.failing[key].remove(entry)
+            if not self.failing[key]:
+                del self.failing[key]
+        for kind in causes:
+            self.failing.setdefault((entry.node, kind), []).append(entry)
+        entry.causes = causes
 
     def mark(self, node: str, entries: Iterable[Entry]) -> None:
         """Note that these entries of a node must be judged again."""

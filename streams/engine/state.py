@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from schemas.wire import Event
-from streams.engine.absences import read_owed
+from streams.engine.absences import read_owed, read_timeouts
 from streams.engine.deadlines import Gap
 from streams.engine.definitions import Definitions
 from streams.engine.dependencies import judge_dirty
@@ -32,6 +32,9 @@ from streams.engine.runs import (
 
 FORMAT: Final = 1
 _STANDINGS: Final[tuple[Standing, ...]] = ("counted", "excluded", "undecided", "refused")
+_CODES: Final[dict[Standing | None, int]] = {
+    standing: code for code, standing in enumerate(_STANDINGS)
+}
 _STAMPED, _SKEWED, _LITERAL = 1, 2, 4
 
 
@@ -156,27 +159,23 @@ def _restore_entries(run: Run, body: dict[str, Any]) -> None:
     # What scripts said is stored, so nothing is asked; the causes are those that held when it was stored.
     judge_dirty(run, run.touched_at)
     run.owed = read_owed(run)
+    read_timeouts(run)
 
 
 def _encode_entry(entry: Entry) -> tuple[Any, ...]:
-    flags = _STAMPED * entry.stamped | _SKEWED * entry.skewed | _LITERAL * entry.literal
-    assert entry.standing is not None, entry.event_id  # noqa: S101 -- an entry that waits for its filter is not stored
     head = (
         entry.event_id,
         entry.node,
         entry.ts,
         entry.arrival,
         orjson.Fragment(entry.data),
-        _STANDINGS.index(entry.standing),
-        flags,
+        _CODES[entry.standing],
+        _STAMPED * entry.stamped | _SKEWED * entry.skewed | _LITERAL * entry.literal,
     )
-    if entry.admitted_at == entry.arrival and entry.filtered is None and entry.validated is None:
+    filtered, validated = entry.filtered, entry.validated
+    if filtered is None and validated is None and entry.admitted_at == entry.arrival:
         return head
-    return (
-        *head,
-        entry.admitted_at,
-        *(result and tuple(result) for result in (entry.filtered, entry.validated)),
-    )
+    return (*head, entry.admitted_at, filtered and tuple(filtered), validated and tuple(validated))
 
 
 def _decode_entry(run: Run, stored: list[Any]) -> Entry:

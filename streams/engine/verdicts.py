@@ -11,7 +11,7 @@ from streams.engine.causes import NO_CAUSES, CauseKey, describe, read_causes, re
 from streams.engine.dependencies import base_of
 from streams.engine.flows import Node
 from streams.engine.runs import Entry, Occurrences, Run, Said
-from streams.engine.window import closes_at, settles_at
+from streams.engine.window import is_closed, settles_at
 
 Status = Literal["passed", "failed", "incomplete"]
 Trigger = Literal["event", "deadline", "window", "definition"]
@@ -38,7 +38,7 @@ def decide(run: Run, now: int) -> Decision:
     if causes:
         return Decision("failed", causes, _NOBODY)
     if run.owed:
-        if closes_at(run) > now:
+        if not is_closed(run, now):
             return _UNDECIDED
         if any(occurrences.counted for occurrences in run.nodes.values()):
             return Decision(
@@ -70,7 +70,7 @@ def state_verdict(
     assert decision.status is not None  # noqa: S101 -- an undecided run says nothing
     run.said = Said(revision, decision.status, decision.causes, decision.absent)
     topic, partition, offset = source
-    closed = closes_at(run) <= now
+    closed = is_closed(run, now)
     return {
         "v": 1,
         "verdict_id": verdict_id(run.flow, run.run_id, run.opened_at, revision),
@@ -88,8 +88,7 @@ def state_verdict(
         "closed": closed,
         "definition_version": run.pinned.version,
         "learned": any(
-            node.learned and (node.id in run.nodes or node.id in run.owed)
-            for node in run.definition.nodes.values()
+            node in run.nodes or node in run.owed for node in run.definition.learned_ids
         ),
         "late": run.late,
         "limit": rests_on_limit(run, decision.causes),
@@ -115,21 +114,22 @@ def _absence(run: Run, node_id: str) -> Literal["missing", "unreached"]:
 
 def _read_node(run: Run, node: Node, decision: Decision, *, closed: bool) -> dict[str, Any]:
     occurrences = run.nodes.get(node.id, _ABSENT)
-    status = _node_status(run, node, occurrences, decision, closed=closed)
-    deadline = (
-        deadline_of(run, node.id)
-        if status in {"pending", "failed"} and not occurrences.counted
-        else None
-    )
-    first = occurrences.counted[0] if occurrences.counted else None
+    counted = occurrences.counted
+    came = bool(counted)
+    passed = came and decision.status == "passed"
+    status = "passed" if passed else _node_status(run, node, occurrences, decision, closed=closed)
+    deadline = None if came or node.id not in run.deadlines else deadline_of(run, node.id)
     return {
         "node": node.id,
         "status": status,
-        "event_ids": [entry.event_id for entry in occurrences.entries()],
+        "event_ids": [
+            entry.event_id
+            for entry in (counted if not occurrences.others else occurrences.entries())
+        ],
         "upstream_event_ids": [
             e.event_id for dep in node.deps if dep in run.nodes for e in run.nodes[dep].counted
         ],
-        "latency_ms": None if first is None else _latency_ms(run, node, first),
+        "latency_ms": _latency_ms(run, node, counted[0]) if came and node.deps else None,
         "deadline_ns": None if deadline is None else deadline.at_ns,
     }
 
@@ -142,7 +142,7 @@ def _node_status(
 ) -> str:
     if any(cause_node == node.id for cause_node, _ in decision.causes):
         return "failed"
-    if any(entry.event_id in run.waiting for entry in occurrences.entries()):
+    if run.waiting and any(entry.event_id in run.waiting for entry in occurrences.entries()):
         return "waiting"
     if occurrences.counted:
         return "passed"
@@ -154,8 +154,6 @@ def _node_status(
 
 
 def _latency_ms(run: Run, node: Node, first: Entry) -> float | None:
-    """Return the time from the dependency that came last to the node's first event; None for roots."""
-    if not node.deps:
-        return None
+    """Return the time from the dependency that came last to the node's first event; None where none came before it."""
     base = base_of(run, node, first)
     return None if base is None or base is first else (first.ts - base.ts) / 1_000_000

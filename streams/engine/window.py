@@ -5,7 +5,6 @@ All of it is read from the run's state: nothing is set and nothing can be missed
 
 from __future__ import annotations
 
-from streams.engine.absences import timeout_due
 from streams.engine.deadlines import due
 from streams.engine.dependencies import grace_due
 from streams.engine.runs import Run
@@ -13,11 +12,9 @@ from streams.engine.runs import Run
 
 def pending_dues(run: Run) -> list[int]:
     """Return the instants of all waits of R7, R8 and R10, passed or not."""
-    dues = [grace_due(run, entry) for entry in run.waiting.values()] if run.waiting else []
-    for node in run.deadlines:
-        instant = timeout_due(run, node)
-        if instant is not None:
-            dues.append(instant)
+    dues = list(run.timeouts.values())
+    if run.waiting:
+        dues += [grace_due(run, entry) for entry in run.waiting.values()]
     return dues
 
 
@@ -28,8 +25,19 @@ def sealed_at(run: Run) -> int:
 
 def closes_at(run: Run) -> int:
     """Return the instant at which the window closes, if nothing more comes (R11)."""
-    closing = due(run.last_arrival + run.definition.window_ns, run.gaps)
-    return min(sealed_at(run), max(closing, *pending_dues(run), closing))
+    return min(sealed_at(run), max([_quiet_at(run), *pending_dues(run)]))
+
+
+def is_closed(run: Run, now: int) -> bool:
+    """Tell whether the window is closed at `now`; the same as `closes_at`, for little on the way of every event."""
+    if run.last_arrival + run.definition.window_ns > now:
+        return sealed_at(run) <= now
+    return closes_at(run) <= now
+
+
+def _quiet_at(run: Run) -> int:
+    """Return the instant at which no event has come for the length of the window."""
+    return due(run.last_arrival + run.definition.window_ns, run.gaps)
 
 
 def settles_at(run: Run) -> int:
@@ -39,14 +47,19 @@ def settles_at(run: Run) -> int:
 
 def next_due(run: Run, now: int, *, failed: bool) -> int | None:
     """Return the next instant that can change what is said of the run, or None when only events can."""
-    dues = [instant for instant in pending_dues(run) if instant > now]
+    dues = (
+        [instant for instant in pending_dues(run) if instant > now]
+        if run.waiting or run.timeouts
+        else []
+    )
     if not failed:
         # With a cause standing, neither the close of the window nor the settling can change the verdict.
         if run.owed:
-            dues.append(closes_at(run))
+            # While something is pending the window stays open.
+            dues.append(sealed_at(run) if dues else min(sealed_at(run), _quiet_at(run)))
         elif run.grew and not run.waiting:
             dues.append(settles_at(run))
-    return min((instant for instant in dues if instant > now), default=None)
+    return min([instant for instant in dues if instant > now], default=None)
 
 
 def forgotten_at(run: Run) -> int:
