@@ -1,0 +1,99 @@
+"""Every script is compiled once: by its engine, which is started when its first script comes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.validators.engine import NotCompiled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.validators.engine import Engine, Program
+    from streams.validators.limits import Limits
+
+MAX_CACHED = 1_000
+"""Scripts kept compiled; a sender of ever new ones must not fill our memory."""
+
+
+class _Engine(NamedTuple):
+    module: str
+    cls: str
+    extra: str
+
+
+ENGINES = {
+    "python": _Engine("streams.validators.python", "PythonEngine", "worker"),
+}
+
+
+class CompiledScripts:
+    """The engines, and what they compiled. Safe to use from threads.
+
+    Args:
+        limits: what a script may cost.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._engines: dict[str, Engine] = {}
+        self._cache: OrderedDict[tuple[str, str], Program | NotCompiled] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, engine: str, source: str) -> Program:
+        """Return a script ready to run.
+
+        Raises:
+            NotCompiled: it is refused, or its engine is unknown or not installed.
+        """
+        key = (engine, source)
+        with self._lock:
+            found = self._cache.get(key)
+            if found is not None:
+                self._cache.move_to_end(key)
+        if found is None:
+            found = self._compile(engine, source)
+            with self._lock:
+                self._cache[key] = found
+                if len(self._cache) > MAX_CACHED:
+                    self._cache.popitem(last=False)
+        if isinstance(found, NotCompiled):
+            raise found.with_traceback(None)
+        return found
+
+    def stop(self) -> None:
+        """End the processes of every engine."""
+        with self._lock:
+            self._cache.clear()
+            engines, self._engines = self._engines, {}
+        for engine in engines.values():
+            engine.stop()
+
+    def _compile(self, engine: str, source: str) -> Program | NotCompiled:
+        try:
+            return self._engine(engine).compile(source)
+        except NotCompiled as refusal:
+            return refusal
+
+    def _engine(self, name: str) -> Engine:
+        with self._lock:
+            if name not in self._engines:
+                self._engines[name] = _load(name)(self._limits)
+            return self._engines[name]
+
+
+def _load(name: str) -> Callable[[Limits], Engine]:
+    if name not in ENGINES:
+        known = ", ".join(ENGINES)
+        raise NotCompiled(f"there is no script engine {name!r}; the engines are {known}")
+    module, cls, extra = ENGINES[name]
+    try:
+        return getattr(import_module(module), cls)
+    except ImportError as error:
+        raise NotCompiled(
+            f"the script engine {name!r} is not installed here ({error}): "
+            f"pip install 'duly[{extra}]'"
+        ) from None

@@ -1,0 +1,74 @@
+"""What a script engine is to the sandbox: it compiles a script, and runs its calls in order.
+
+Both block, for as long as they were granted, and are called from threads of the sandbox.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.engine.scripts import ScriptAnswer, ScriptCall
+
+MAX_DETAIL_CHARS = 500
+"""A detail of an answer is cut here: it goes into causes, and so into topics."""
+
+MAX_SOURCE_CHARS = 32_768
+"""A longer script is refused. It bounds what reading one costs in our own process."""
+
+
+class NotCompiled(Exception):
+    """A script cannot be run; the message names engine, place and reason, for people."""
+
+
+class Fault(NamedTuple):
+    """Why a pass stopped at a call."""
+
+    outcome: Literal["limit", "error"]
+    """`limit`: a budget, or a crash of the sandbox, is worth a second try; `error` is not."""
+
+    message: str
+    """What happened, for people: `took more than 50 ms`."""
+
+
+class Pass(NamedTuple):
+    """What became of the first calls of a pass: at least one is answered or at fault."""
+
+    answers: list[ScriptAnswer]
+    fault: Fault | None = None
+    """Of the call behind the last answer; the calls after that one have not run."""
+
+
+class Program(Protocol):
+    """A compiled script."""
+
+    def run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
+        """Answer `calls` from the first on, in `seconds` altogether.
+
+        No call sees anything of another. A pass may end early without a fault: the rest is for
+        the next one.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """A language that scripts may be written in."""
+
+    def compile(self, source: str) -> Program:
+        """Return the script ready to run.
+
+        Raises:
+            NotCompiled: the script is refused.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End the processes of the engine; it is not used again."""
+        ...
+
+
+def cut(text: str, limit: int = MAX_DETAIL_CHARS) -> str:
+    """Return `text` shortened to `limit` characters, with an ellipsis where something is gone."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

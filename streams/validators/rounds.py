@@ -1,0 +1,123 @@
+"""How the calls of one script share their time.
+
+A pass takes the calls in order. If it stops at one, that call is tried once more, alone, with its
+own budget; then the next pass goes on behind it. So a call that hangs, crashes or eats memory
+costs itself an answer and the others nothing but time, which is bounded: by the budgets, and by
+the bench, which ends a script's run after a few such calls.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from streams.engine.scripts import ScriptAnswer
+from streams.validators.engine import cut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.engine.scripts import ScriptCall
+    from streams.validators.bench import Bench
+    from streams.validators.engine import Fault, Program
+    from streams.validators.limits import Limits
+
+
+class Deadline:
+    """The instant at which the time of a batch is over; it runs from the first question on."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._at_s: float | None = None
+
+    def passed(self) -> bool:
+        """Return whether the batch has used up its time."""
+        now = time.monotonic()
+        if self._at_s is None:
+            self._at_s = now + self._seconds
+        return now >= self._at_s
+
+
+class Round:
+    """The calls of one script within one batch.
+
+    Args:
+        program: the compiled script.
+        calls: all of the same script.
+        limits: their budgets.
+        bench: where calls over their budget are noted.
+        deadline: of the batch, shared by its scripts.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        calls: Sequence[ScriptCall],
+        limits: Limits,
+        bench: Bench,
+        deadline: Deadline,
+    ) -> None:
+        self._program = program
+        self._calls = calls
+        self._limits = limits
+        self._bench = bench
+        self._deadline = deadline
+        self._left_s = limits.program_ms / 1_000
+        self._last_pass = False
+
+    def answer(self) -> list[ScriptAnswer]:
+        """Return one answer a call, in order."""
+        answers: list[ScriptAnswer] = []
+        while len(answers) < len(self._calls):
+            rest = self._calls[len(answers) :]
+            refusal = self._refusal(rest[0])
+            if refusal is not None:
+                return answers + [refusal] * len(rest)
+            done, fault = self._pass(rest)
+            answers += done
+            if fault is not None:
+                answers.append(self._second_try(rest[len(done)], fault))
+        return answers
+
+    def _refusal(self, call: ScriptCall) -> ScriptAnswer | None:
+        """Return what the calls are answered unrun, if they may not run any more."""
+        seconds = self._bench.seconds_left(call.engine, call.source)
+        if seconds:
+            return _limit(
+                call.engine,
+                f"benched for another {seconds:.0f} s, as the script went over its limits "
+                f"{self._limits.strikes} times; it was not run",
+            )
+        if not self._deadline.passed():
+            return None
+        if self._last_pass:
+            return _limit(
+                call.engine,
+                f"other calls used up the {self._limits.batch_ms} ms of the batch; it was not run",
+            )
+        self._last_pass = True
+        self._left_s = self._limits.program_ms / 1_000
+        return None
+
+    def _pass(self, calls: Sequence[ScriptCall]) -> tuple[list[ScriptAnswer], Fault | None]:
+        started_s = time.monotonic()
+        granted_s = max(self._limits.call_s, min(len(calls) * self._limits.call_s, self._left_s))
+        result = self._program.run(calls, granted_s)
+        self._left_s -= time.monotonic() - started_s
+        return result.answers, result.fault
+
+    def _second_try(self, call: ScriptCall, fault: Fault) -> ScriptAnswer:
+        """Run alone the call at which a pass stopped; only a limit is worth it (R6)."""
+        if fault.outcome == "limit":
+            answers, second = self._program.run([call], self._limits.call_s)
+            if second is None:
+                return answers[0]
+            fault = second
+        if fault.outcome == "error":
+            return ScriptAnswer("error", cut(f"{call.engine}: {fault.message}"))
+        self._bench.strike(call.engine, call.source)
+        return _limit(call.engine, f"{fault.message}, twice")
+
+
+def _limit(engine: str, message: str) -> ScriptAnswer:
+    return ScriptAnswer("limit", cut(f"{engine}: {message}"))

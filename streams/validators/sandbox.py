@@ -1,0 +1,115 @@
+"""The one door to scripts: calls go in, answers come out, whatever the language."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
+
+from streams.engine.scripts import ScriptAnswer
+from streams.validators.bench import Bench
+from streams.validators.compiled import CompiledScripts
+from streams.validators.engine import NotCompiled, cut
+from streams.validators.rounds import Deadline, Round
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streams.engine.scripts import ScriptCall
+    from streams.validators.limits import Limits
+
+
+_Args = TypeVarTuple("_Args")
+_Result = TypeVar("_Result")
+
+
+class Sandbox(Protocol):
+    """Runs scripts where they can neither escape nor stall."""
+
+    async def start(self) -> None:
+        """Get ready; must be called before anything else."""
+        ...
+
+    async def stop(self) -> None:
+        """End every process of the sandbox, once the calls under way are answered."""
+        ...
+
+    async def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
+        """Return the answers to `calls`, in their order; nothing that a script does raises."""
+        ...
+
+    async def check(self, engine: str, source: str, kind: str) -> str | None:
+        """Return why a script is refused, for people, with its line; None if it is not."""
+        ...
+
+
+def create_sandbox(limits: Limits) -> Sandbox:
+    """Return a sandbox for all engines, of which each starts with its first script."""
+    return ScriptSandbox(limits)
+
+
+class ScriptSandbox:
+    """The sandbox of a worker: engines in processes, waited for in threads.
+
+    Args:
+        limits: what a script may cost.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._scripts = CompiledScripts(limits)
+        self._threads: ThreadPoolExecutor | None = None
+        self.bench = Bench(limits)
+        """Which scripts are not run for a while."""
+
+    async def start(self) -> None:
+        """See `Sandbox`."""
+        self._threads = ThreadPoolExecutor(self._limits.processes, thread_name_prefix="scripts")
+
+    async def stop(self) -> None:
+        """See `Sandbox`."""
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            await asyncio.to_thread(threads.shutdown, cancel_futures=True)
+            await asyncio.to_thread(self._scripts.stop)
+
+    async def check(self, engine: str, source: str, kind: str) -> str | None:  # noqa: ARG002  # filters and validators are written alike
+        """See `Sandbox`."""
+        return await self._in_thread(self._refusal, engine, source)
+
+    async def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
+        """See `Sandbox`."""
+        groups: dict[tuple[str, str], list[int]] = {}
+        for number, call in enumerate(calls):
+            groups.setdefault((call.engine, call.source), []).append(number)
+        # A script that never went over its limits does not wait behind those that did.
+        order = sorted(groups, key=lambda script: self.bench.strikes(*script))
+        deadline = Deadline(self._limits.batch_ms / 1_000)
+        rounds = [
+            self._in_thread(self._answer, [calls[number] for number in groups[script]], deadline)
+            for script in order
+        ]
+        answers: dict[int, ScriptAnswer] = {}
+        for script, found in zip(order, await asyncio.gather(*rounds), strict=True):
+            answers.update(zip(groups[script], found, strict=True))
+        return [answers[number] for number in range(len(calls))]
+
+    async def _in_thread(self, function: Callable[[*_Args], _Result], *args: *_Args) -> _Result:
+        if self._threads is None:
+            raise RuntimeError("the sandbox is not started")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+
+    def _refusal(self, engine: str, source: str) -> str | None:
+        try:
+            self._scripts.get(engine, source)
+        except NotCompiled as refusal:
+            return cut(str(refusal))
+        return None
+
+    def _answer(self, calls: Sequence[ScriptCall], deadline: Deadline) -> list[ScriptAnswer]:
+        """Answer calls of one script."""
+        try:
+            program = self._scripts.get(calls[0].engine, calls[0].source)
+        except NotCompiled as refusal:
+            return [ScriptAnswer("not_compiled", cut(str(refusal)))] * len(calls)
+        return Round(program, calls, self._limits, self.bench, deadline).answer()
