@@ -31,8 +31,8 @@ def show(value: object) -> str:
     """Return a value found in an event as JSON, cut."""
     try:
         text = orjson.dumps(value).decode()
-    except TypeError:  # nested so deeply that orjson does not write it
-        return f"a deeply nested {type(value).__name__}"
+    except TypeError:  # nested too deeply, or from YAML a value that JSON lacks
+        return f"a {type(value).__name__} that cannot be shown"
     return shorten(text, MAX_SHOWN_CHARS)
 
 
@@ -48,11 +48,11 @@ def refuse_ts(ts: int) -> NoReturn:
 def refuse_bytes(value: bytes, error: Exception) -> NoReturn:
     """Raise InvalidEvent for bytes that are not JSON; NaN and Infinity are named with their path.
 
-    Python's own encoder writes both, so this is the likeliest way to send what is not JSON.
+    Python's own encoder writes both, so they are the likeliest thing here that is not JSON.
     """
     path = _path_of_non_finite(value)
     if path is not None:
-        message = "NaN and Infinity are not JSON; send null or leave it out"
+        message = "not a finite number; JSON has no NaN or Infinity, send null or leave it out"
         raise InvalidEvent("not_json", path, message) from error
     raise InvalidEvent("not_json", "", f"not JSON: {error}; got {show_bytes(value)}") from error
 

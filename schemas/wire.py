@@ -63,8 +63,8 @@ class Event:
 def decode_event(value: bytes | None) -> Event:
     """Decode and check the value of one record of the events topic.
 
-    A null stands for a field that is left out, unknown fields are ignored, and of a key that
-    stands twice the last one counts.
+    A null stands for a field that is left out, unknown fields are ignored, of a key that stands
+    twice the last one counts, and an integer of `data` beyond 64 bits becomes a double.
 
     Raises:
         InvalidEvent: the value is not an event; says the dead-letter reason, where and why.

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    model_validator,
+)
 
 from schemas.json_types import is_deeper_than, is_object
 from schemas.limits import (
@@ -33,6 +41,13 @@ class WireModel(BaseModel):
         return {name: value for name, value in given.items() if value is not None}
 
 
+def _no_look_alike(version: Any) -> Any:
+    # For Python, 1.0 and True are 1 as well; in JSON they are not.
+    if type(version) is not int:
+        raise ValueError("must be an integer")
+    return version
+
+
 def _fits_a_key(run_id: str) -> str:
     if len(run_id.encode()) > MAX_RUN_ID_BYTES:
         raise ValueError(f"must have at most {MAX_RUN_ID_BYTES} bytes in UTF-8")
@@ -48,6 +63,11 @@ def _nested_within(levels: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+WireVersion = Annotated[
+    Literal[1],
+    BeforeValidator(_no_look_alike),
+    Field(description="The version of the wire"),
+]
 Name = Annotated[
     str,
     Field(pattern=f"^{NAME_PATTERN}$", description="A flow or node id: A-Z a-z 0-9 . _ -"),

@@ -8,7 +8,7 @@ import orjson
 from pydantic import Field, RootModel, ValidationError
 
 from schemas.errors import InvalidDefinition, Problem
-from schemas.v1.base import Name, Version, WireModel
+from schemas.v1.base import Name, Version, WireModel, WireVersion
 from schemas.v1.definition import KNOWN_KEYS, FlowOptions, LearnedNode, NodeDefinition
 from schemas.v1.problems import invalid_definition
 
@@ -16,7 +16,7 @@ from schemas.v1.problems import invalid_definition
 class PublishedRecord(WireModel):
     """A definition that an operator published, under the keys `flow@version` and `flow`."""
 
-    v: Literal[1] = 1
+    v: WireVersion = 1
     kind: Literal["published"]
     flow: Name
     version: Version
@@ -27,7 +27,7 @@ class PublishedRecord(WireModel):
 class LearnedRecord(WireModel):
     """What events taught of one node and of its flow's options, under the key `flow/node`."""
 
-    v: Literal[1] = 1
+    v: WireVersion = 1
     kind: Literal["learned"]
     flow: Name
     node: LearnedNode
@@ -37,7 +37,7 @@ class LearnedRecord(WireModel):
 class SnapshotRecord(WireModel):
     """The merged definition to which runs are pinned, under the key `flow@version`."""
 
-    v: Literal[1] = 1
+    v: WireVersion = 1
     kind: Literal["snapshot"]
     flow: Name
     version: Version

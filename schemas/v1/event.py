@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field
 
 from schemas.limits import DepMode, NodeType  # noqa: TC001 -- pydantic reads it
-from schemas.v1.base import Branch, Data, EventId, InstantNs, Meta, Name, RunId, WireModel
+from schemas.v1.base import (
+    Branch,
+    Data,
+    EventId,
+    InstantNs,
+    Meta,
+    Name,
+    RunId,
+    WireModel,
+    WireVersion,
+)
 from schemas.v1.definition import Condition, FlowOptions, Script  # noqa: TC001 -- pydantic reads it
 
 if TYPE_CHECKING:
@@ -23,11 +33,10 @@ def _decimal(ts: Any) -> Any:
     return int(ts) if isinstance(ts, str) and _is_decimal(ts) else ts
 
 
-_DECIMAL = "-?[0-9]{1,20}"
-_is_decimal = re.compile(_DECIMAL).fullmatch
+_is_decimal = re.compile("-?[0-9]{1,20}").fullmatch
 
 # JavaScript has no 64-bit integers: its clients send instants as text.
-DecimalNs = Annotated[str, Field(pattern=f"^{_DECIMAL}$", description="Nanoseconds, as text")]
+DecimalNs = Annotated[str, Field(pattern="^[0-9]{18,19}$", description="The same, as text")]
 Ts = Annotated[InstantNs, BeforeValidator(_decimal, json_schema_input_type=InstantNs | DecimalNs)]
 
 
@@ -37,7 +46,7 @@ class Event(WireModel):
     The fields from `type` to `additional_meta` teach the node's definition (R14, R17).
     """
 
-    v: Literal[1] = 1
+    v: WireVersion = 1
     event_id: EventId = Field(description="A second event with the same id changes nothing (R2)")
     flow: Name
     node: Name

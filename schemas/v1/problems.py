@@ -66,6 +66,8 @@ def _message(found: ErrorDetails, keys: Mapping[str, Iterable[str]]) -> str:
             rule = f"must be {A_NAME}"
         case "model_type" | "model_attributes_type" | "dict_type":
             rule = "must be an object"
+        case "too_short":
+            return "must not be empty"
         case _:
             rule = _rule(found["msg"])
     return f"{rule}, got {show(found['input'])}"
@@ -74,7 +76,7 @@ def _message(found: ErrorDetails, keys: Mapping[str, Iterable[str]]) -> str:
 def _rule(message: str) -> str:
     """Return "must be …" of pydantic's "Input should be …"."""
     _, should, rule = message.partition(" should ")
-    return f"must {rule}" if should else message
+    return f"must {rule}" if should else message.removeprefix("Value error, ")
 
 
 def _known_keys(location: Location, keys: Mapping[str, Iterable[str]]) -> list[str]:

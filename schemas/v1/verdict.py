@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.v1.base import EventId, InstantNs, Name, RunId, Version, WireModel
+from schemas.v1.base import EventId, InstantNs, Name, RunId, Version, WireModel, WireVersion
 
 RunStatus = Literal["passed", "failed", "incomplete"]
 Trigger = Literal["event", "deadline", "window", "definition"]
@@ -44,10 +44,12 @@ class NodeReading(WireModel):
 
     node: Name
     status: NodeStatus
-    event_ids: list[EventId] = Field(description="Its counted events")
-    upstream_event_ids: list[EventId] = Field(description="The dependency events they rest on")
-    latency_ms: float | None = Field(None, description="From its dependencies to its event")
-    deadline_ns: InstantNs | None = Field(None, description="When it is owed, if it is pending")
+    event_ids: list[EventId] = Field(description="Its events, excluded ones too")
+    upstream_event_ids: list[EventId] = Field(description="Counted events of its dependencies")
+    latency_ms: float | None = Field(
+        None, description="From the dependency that came last to its first event"
+    )
+    deadline_ns: InstantNs | None = Field(None, description="When its event is, or was, owed")
 
 
 class Cause(WireModel):
@@ -69,7 +71,7 @@ class Verdict(WireModel):
     ids it knows sees each verdict once.
     """
 
-    v: Literal[1] = 1
+    v: WireVersion = 1
     verdict_id: VerdictId
     flow: Name
     run_id: RunId
