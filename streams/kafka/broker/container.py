@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from streams.errors import BrokerUnavailable
@@ -11,12 +13,11 @@ from streams.kafka.broker.kraft import KAFKA_VERSION, server_properties
 from streams.kafka.broker.ports import HOST, answers, free_ports
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from testcontainers.core.container import DockerContainer
 
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 START_TIMEOUT_S = 60.0
+_ENGINE = Path("/var/run/docker.sock")
 _DATA = "/var/lib/kafka/data"
 _LOG_LINES = 20
 _POLL_S = 0.1
@@ -35,6 +36,8 @@ class ContainerBroker(Broker):
     @classmethod
     def prepare(cls, folder: Path) -> Self:  # noqa: ARG003  # the engine keeps what it fetches
         """Find the engine, and pull the image where it has none yet."""
+        if "DOCKER_HOST" not in os.environ and not _ENGINE.exists():
+            raise BrokerUnavailable(f"No Docker engine is at {_ENGINE}, and DOCKER_HOST is not set")
         try:
             from docker.errors import DockerException
             from testcontainers.core.container import DockerContainer

@@ -1,0 +1,90 @@
+"""What every test gets: a Kafka when it asks for one, and no way to leave a mess unseen."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from producer_sdk._guard import guard
+from streams.kafka.broker import Broker, start_broker
+from tests.shared_kafka import ROOT, SharedKafka
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+_EXIT_GRACE_S = 2.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs Kafka, so that `-m "not kafka"` runs anywhere."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"kafka", "own_kafka"} & set(item.fixturenames):
+            item.add_marker("kafka")
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> SharedKafka:
+    """An Apache Kafka that this run's workers share: `kafka.bootstrap`; use `topic_prefix` too."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(pytestconfig, "workerinput"):
+        folder = folder.parent  # that of the whole run, not of this xdist worker
+    shared = SharedKafka(folder)
+    # Not in the fixture's own end, where the timeout of its last test would count the wait.
+    pytestconfig.add_cleanup(shared.leave)
+    return shared
+
+
+@pytest.fixture
+def own_kafka() -> Generator[Broker]:
+    """An Apache Kafka for one test alone, which may kill, freeze and restart it."""
+    with start_broker(("docker", "apache"), ROOT / ".duly") as broker:
+        yield broker
+
+
+@pytest.fixture
+async def topic_prefix(kafka: SharedKafka) -> AsyncGenerator[str]:
+    """A prefix for the topics, consumer groups and app ids of one test; its topics go with it."""
+    prefix = f"t{secrets.token_hex(4)}-"
+    yield prefix
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        topics = [topic for topic in await admin.list_topics() if topic.startswith(prefix)]
+        if topics:
+            await admin.delete_topics(topics)
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_processes() -> Generator[None]:
+    """Fail a test that leaves a child process behind, and end that process."""
+    ours = psutil.Process()
+    before = set(ours.children())
+    yield
+    new = set(ours.children()) - before
+    _, leaked = psutil.wait_procs(new, timeout=_EXIT_GRACE_S)
+    if leaked:
+        commands = [" ".join(process.cmdline()) for process in leaked]
+        for process in leaked:
+            process.kill()
+        psutil.wait_procs(leaked)
+        pytest.fail("processes are left behind:\n" + "\n".join(commands))
+
+
+@pytest.fixture(autouse=True)
+def _no_swallowed_sdk_errors(request: pytest.FixtureRequest) -> Generator[None]:
+    """Fail a test in which the SDK hid an error of its own, as it does from its hosts."""
+    before = _swallowed()
+    yield
+    if request.node.get_closest_marker("swallows_sdk_errors") is None:
+        swallowed = _swallowed() - before
+        assert swallowed <= 0, f"the SDK swallowed {swallowed} internal errors; see the log"
+
+
+def _swallowed() -> int:
+    return guard.counters.snapshot(0).internal_errors
