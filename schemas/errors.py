@@ -24,6 +24,7 @@ DeadLetterReason = Literal[
 ]
 
 MAX_MESSAGE_CHARS = 200
+MAX_PATH_CHARS = 200
 
 
 class SchemaError(Exception):
@@ -35,14 +36,15 @@ class InvalidEvent(SchemaError):
 
     Attributes:
         reason: the dead-letter reason, one of a fixed set.
-        path: where in the event, `conditions[0].timeout_ms`; empty for the whole record.
+        path: where in the event, `conditions[0].timeout_ms`, cut like the message; empty for the
+            whole record.
         message: what was wrong, for people, with the value found; at most 200 characters.
     """
 
     def __init__(self, reason: DeadLetterReason, path: str, message: str) -> None:
         super().__init__(reason, path, message)
         self.reason: DeadLetterReason = reason
-        self.path = path
+        self.path = shorten(path, MAX_PATH_CHARS)
         self.message = shorten(message, MAX_MESSAGE_CHARS)
 
     def __str__(self) -> str:

@@ -71,9 +71,11 @@ def _likely_unit(ts: int) -> str | None:
 
 def _path_of_non_finite(value: bytes) -> str | None:
     try:
-        return next(_non_finite_paths(json.loads(value), ""), None)
+        path = next(_non_finite_paths(json.loads(value), ""), None)
     except (ValueError, RecursionError):
         return None
+    # Python's decoder lets half a surrogate pair into a key, which no header could carry.
+    return path and path.encode(errors="replace").decode()
 
 
 def _non_finite_paths(value: Any, path: str) -> Iterator[str]:

@@ -93,6 +93,16 @@ def test_a_number_that_is_not_finite_is_named_by_its_path(number: bytes):
     assert "not a finite number" in error.message
 
 
+def test_a_path_through_half_a_surrogate_pair_can_be_written_to_a_header():
+    error = refusal(b'{"a\\ud800": NaN}')
+    assert (error.path, str(error).encode()[:4]) == ("a?", b"a?: ")
+
+
+def test_a_path_is_cut():
+    key = "k" * 300
+    assert refusal(f'{{"{key}": NaN}}'.encode()).path == "k" * 199 + "…"
+
+
 def test_bytes_that_break_off_after_a_nan_are_refused_without_a_path():
     assert refusal(b'{"a": NaN, ').path == ""
 

@@ -140,9 +140,18 @@ def test_hand_written_checks_and_model_read_the_same(event: dict[str, Any]):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=200) | anything.map(orjson.dumps))
-def test_no_bytes_bring_anything_but_an_event_or_a_refusal(value: bytes):
-    by_hand(value)
+@given(
+    st.binary(max_size=200)
+    | st.text('{}[]":,0aeNI\\u', max_size=30).map(str.encode)
+    | anything.map(orjson.dumps)
+)
+def test_no_bytes_bring_anything_but_an_event_or_a_refusal_that_fits_a_header(value: bytes):
+    said = ""
+    try:
+        decode_event(value)
+    except InvalidEvent as error:
+        said = str(error)
+    assert len(said.encode()) <= 2048
 
 
 @settings(max_examples=200, deadline=None)
