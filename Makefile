@@ -1,0 +1,58 @@
+# One command sets up, one checks all. `make help` lists them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTHONS := python3 python3.13 python3.12 python3.11
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in $(PYTHONS); do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
+WORKERS ?= 2
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format types bench clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "New here? Run: make demo"
+
+setup: $(INSTALLED) ## create .venv and install everything; nothing to do when nothing changed
+	@echo "Ready. Next: make demo, or make test"
+
+demo: $(INSTALLED) ## a small shop on a local broker, its verdicts live in this terminal
+	$(BIN)/duly demo
+	@echo "Next: docs/quickstart.md puts it into a service of yours"
+
+test: $(INSTALLED) ## all tests, on a real Apache Kafka; ARGS="-k name" for some
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@echo "Tests pass. Next: make check"
+
+check: $(INSTALLED) ## format, lint, types and import rules, without changing anything
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	@echo "Clean. Next: make test"
+
+format: $(INSTALLED) ## format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	@echo "Formatted. Next: make check"
+
+types: $(INSTALLED) ## types alone
+	$(BIN)/pyright
+	@echo "Types are right. Next: make check"
+
+bench: $(INSTALLED) ## events per second, against a bare consumer on the same Kafka; ARGS="--json"
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove .venv, fetched brokers and caches
+	rm -rf $(VENV) .duly build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@echo "Gone. Next: make setup"
+
+$(INSTALLED): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=... setup"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
