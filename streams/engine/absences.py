@@ -98,8 +98,9 @@ def _latest_dependency(run: Run, node: Node) -> tuple[int, str] | None:
     latest = None
     listed = listed_deps(run, node)
     for dep in listed:
-        if run.came(dep):
-            last = run.nodes[dep].counted[-1]
+        occurrences = run.nodes.get(dep)
+        if occurrences is not None and occurrences.counted:
+            last = occurrences.counted[-1]
             if latest is None or last.ts > latest.ts:
                 latest = last
     if not listed:

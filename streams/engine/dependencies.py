@@ -229,6 +229,7 @@ def _ask(
     known = entry.filtered if kind == "filter" else entry.validated
     if known is not None and known.seen == seen:
         return known
+    run.asked = True
     call = ScriptCall(program.engine, program.source, kind, entry.data, build_ctx(run, node, entry))
     questions.append(Question(entry, kind, seen, call))
     return None

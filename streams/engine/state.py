@@ -83,15 +83,14 @@ def encode_run(run: Run) -> bytes:
         "definition": run.pinned.version,
         "arrival": run.last_arrival,
         "entries": [_encode_entry(entry) for entry in run.entries.values()],
-        "versions": {node: occurrences.version for node, occurrences in run.nodes.items()},
-        "said": [
-            run.said.revision,
-            run.said.status,
-            sorted(run.said.causes),
-            sorted(run.said.absent),
-        ],
         "size": run.size_bytes,
     }
+    said = run.said
+    if said.revision:
+        body["said"] = [said.revision, said.status, sorted(said.causes), sorted(said.absent)]
+    if run.asked:
+        # What scripts were asked of: their answers name the versions that they saw.
+        body["versions"] = {node: occurrences.version for node, occurrences in run.nodes.items()}
     if run.deadlines:
         body["deadlines"] = {node: tuple(deadline) for node, deadline in run.deadlines.items()}
     if run.late or run.stamped or run.grew:
@@ -125,8 +124,9 @@ def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:
     run.gaps = [Gap(*gap) for gap in body.get("gaps", ())]
     run.unknown = body.get("unknown", {})
     run.sticky = {(node, kind): Sticky(*cause) for node, kind, *cause in body.get("sticky", ())}
-    revision, status, causes, absent = body["said"]
-    run.said = Said(revision, status, frozenset(map(tuple, causes)), frozenset(map(tuple, absent)))
+    if "said" in body:
+        revision, status, causes, absent = body["said"]
+        run.said = Said(revision, status, frozenset(map(tuple, causes)), frozenset(map(tuple, absent)))
     run.deadlines = {
         node: Deadline(*deadline) for node, deadline in body.get("deadlines", {}).items()
     }
@@ -142,17 +142,17 @@ def _restore_entries(run: Run, body: dict[str, Any]) -> None:
     """Put the entries back where they were and read everything that follows from them."""
     if run.lessons:
         apply_lessons(run)
-    run.nodes = {node: Occurrences() for node in body["versions"]}
     for stored in body["entries"]:
         entry = _decode_entry(run, stored)
         run.entries[entry.event_id] = entry
-        occurrences = run.nodes[entry.node]
+        occurrences = run.nodes.setdefault(entry.node, Occurrences())
         if entry.standing == "counted":
             occurrences.count(entry)
         else:
             occurrences.others.append(entry)
         run.mark(entry.node, (entry,))
-    for node, version in body["versions"].items():
+    run.asked = "versions" in body
+    for node, version in body.get("versions", {}).items():
         run.nodes[node].version = version
     firsts = [occurrences.counted[0] for occurrences in run.nodes.values() if occurrences.counted]
     run.earliest = min(firsts, key=lambda entry: (entry.ts, entry.event_id), default=None)

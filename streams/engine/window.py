@@ -47,19 +47,25 @@ def settles_at(run: Run) -> int:
 
 def next_due(run: Run, now: int, *, failed: bool) -> int | None:
     """Return the next instant that can change what is said of the run, or None when only events can."""
-    dues = (
-        [instant for instant in pending_dues(run) if instant > now]
-        if run.waiting or run.timeouts
-        else []
-    )
-    if not failed:
-        # With a cause standing, neither the close of the window nor the settling can change the verdict.
-        if run.owed:
-            # While something is pending the window stays open.
-            dues.append(sealed_at(run) if dues else min(sealed_at(run), _quiet_at(run)))
-        elif run.grew and not run.waiting:
-            dues.append(settles_at(run))
-    return min([instant for instant in dues if instant > now], default=None)
+    earliest: int | None = None
+    if run.waiting or run.timeouts:
+        for instant in pending_dues(run):
+            if instant > now and (earliest is None or instant < earliest):
+                earliest = instant
+    if failed:  # With a cause standing, neither the close of the window nor the settling can change the verdict.
+        return earliest
+    if run.owed:
+        # While something is pending the window stays open, until it is sealed.
+        closing = sealed_at(run)
+        if earliest is None:
+            closing = min(closing, _quiet_at(run))
+    elif run.grew and not run.waiting:
+        closing = settles_at(run)
+    else:
+        return earliest
+    if closing <= now:
+        return earliest
+    return closing if earliest is None else min(earliest, closing)
 
 
 def forgotten_at(run: Run) -> int:
