@@ -1,30 +1,36 @@
-"""Drives the pure engine in tests: events in milliseconds after a fixed instant, scripts answered by a Python expression."""
+"""Drives the pure engine in tests: instants in ms after a fixed one, scripts run in process."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from schemas.ids import state_key
 from schemas.wire import Event, decode_event
+from streams.engine.deadlines import MS, ceil_ms
 from streams.engine.definitions import Definitions
 from streams.engine.partition import Judged, Partition, Record
 from streams.engine.runs import Run
 from streams.engine.scripts import ScriptAnswer, ScriptCall
-from streams.engine.state import encode_run
+from streams.engine.state import decode_run, encode_run
+from streams.engine.verdicts import decide, state_verdict
+from streams.engine.window import closes_at
 
-MS = 1_000_000
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
 START_MS = 1_750_000_000_000
-"""The zero of all instants in the tests."""
+"""The zero of all instants in the tests: 2025-06-15 15:06:40 UTC."""
+START_NS = START_MS * MS
 
 Verdict = dict[str, Any]
 
 
 def event(
     node: str,
-    at: float = 0,
+    at: int = 0,
     *,
     id: str | None = None,
     run: str = "r1",
@@ -38,7 +44,7 @@ def event(
         "node": node,
         "run_id": run,
         "type": "act",
-        "ts": int((START_MS + at) * MS),
+        "ts": START_NS + at * MS,
         "data": fields.pop("data", {}),
         **fields,
     }
@@ -56,19 +62,38 @@ def flow(*nodes: Mapping[str, Any] | str, name: str = "f", **options: Any) -> di
     return {"flow": name, "options": options, "nodes": made}
 
 
+def python(source: str) -> dict[str, str]:
+    """Return a script as a definition states it."""
+    return {"engine": "python", "script": source}
+
+
+def timeout(ms: int) -> list[dict[str, int]]:
+    """Return the `conditions` of a node with that timeout."""
+    return [{"timeout_ms": ms}]
+
+
 def evaluate(call: ScriptCall) -> ScriptAnswer:
     """Answer a script call as the sandbox does, for expressions that tests write themselves."""
     try:
         scope = {"data": orjson.loads(call.data), "ctx": orjson.loads(call.ctx)}
-        value = eval(call.source, {"__builtins__": {"len": len, "sum": sum}}, scope)  # noqa: S307 -- our own text
+        value = eval(call.source, {"__builtins__": {"len": len, "sum": sum}}, scope)
     except SyntaxError as error:
         return ScriptAnswer("not_compiled", f"python, line {error.lineno}: {error.msg}")
     except Exception as error:  # noqa: BLE001 -- any error of a script is its answer
         return ScriptAnswer("error", f"python, line 1: {type(error).__name__}: {error}")
-    outcomes: dict[Any, Any] = {True: "true", False: "false", None: "none"}
-    if value is None or isinstance(value, bool):
-        return ScriptAnswer(outcomes[value])
+    if value is None:
+        return ScriptAnswer("none")
+    if isinstance(value, bool):
+        return ScriptAnswer("true" if value else "false")
     return ScriptAnswer("other", f"python: returned {value!r}")
+
+
+class End(NamedTuple):
+    """How a run is judged: what R3 compares."""
+
+    status: str | None
+    causes: list[str]
+    nodes: dict[str, str]
 
 
 class Log:
@@ -79,7 +104,7 @@ class Log:
         *definitions: Mapping[str, Any],
         script: Callable[[ScriptCall], ScriptAnswer] = evaluate,
     ) -> None:
-        self.definitions = Definitions(learns_at_once=True)
+        self.definitions = Definitions()
         for definition in definitions:
             self.definitions.publish(definition)
         self.partition = Partition("events", 0, self.definitions)
@@ -89,9 +114,9 @@ class Log:
         self.calls: list[ScriptCall] = []
         self._offsets = itertools.count()
 
-    def record(self, at: float, event: Event | None = None) -> Record:
+    def record(self, at: int, event: Event | None = None) -> Record:
         """Return the next record of the log, written `at` ms after the start."""
-        return Record(next(self._offsets), int((START_MS + at) * MS), event)
+        return Record(next(self._offsets), START_NS + at * MS, event)
 
     def judge(self, records: Sequence[Record]) -> list[Verdict]:
         """Judge a batch and return the verdicts that it made."""
@@ -106,50 +131,86 @@ class Log:
 
     def _note(self, judged: Judged) -> list[Verdict]:
         self.judged.append(judged)
+        for key, value in judged.learned:
+            self.definitions.add(key, value, self.partition.clock_ns)
         said = [orjson.loads(verdict.value) for verdict in judged.verdicts]
         self.verdicts += said
         return said
 
-    def come(self, *events: Event, at: float | None = None) -> list[Verdict]:
+    def come(self, *events: Event, at: int | None = None) -> list[Verdict]:
         """Let events arrive, each when it happened or, with `at`, all at that instant."""
         said: list[Verdict] = []
         for one in events:
-            arrival = (
-                at
-                if at is not None
-                else max(one.ts / MS - START_MS, self.partition.clock_ns / MS - START_MS)
-            )
-            said += self.judge([self.record(arrival, one)])
+            # Whole milliseconds, as the timestamps of records are.
+            happened = max(ceil_ms(one.ts), self.partition.clock_ns) // MS - START_MS
+            said += self.judge([self.record(happened if at is None else at, one)])
         return said
 
-    def clock(self, at: float) -> list[Verdict]:
+    def clock(self, at: int) -> list[Verdict]:
         """Let a clock record arrive."""
         return self.judge([self.record(at)])
 
-    def run_on(self, until: float | None = None) -> list[Verdict]:
+    def run_on(self, until: int | None = None) -> list[Verdict]:
         """Let time run on without a gap."""
         said: list[Verdict] = []
-        for judged in self.partition.run_on(
-            None if until is None else int((START_MS + until) * MS)
-        ):
+        for judged in self.partition.run_on(None if until is None else START_NS + until * MS):
             said += self._note(judged)
         return said
 
-    def restart(self) -> None:
-        """Lose the memory: go on with a new partition from the stored form of every run."""
-        stored = {
+    def stored(self) -> dict[bytes, bytes]:
+        """Return the stored form of every run."""
+        return {
             key: encode_run(run) if isinstance(run, Run) else run
             for key, run in self.partition.runs.items()
         }
+
+    def restart(self) -> None:
+        """Lose the memory: go on with a new partition from the stored form of every run."""
         self.partition = Partition(
-            "events", 0, self.definitions, clock_ns=self.partition.clock_ns, runs=dict(stored)
+            "events",
+            0,
+            self.definitions,
+            clock_ns=self.partition.clock_ns,
+            runs=dict(self.stored()),
         )
         self.partition.restore()
+
+    def end(self, flow: str = "f", run: str = "r1") -> End:
+        """Return how a run stands when all time has passed, whether or not that was news."""
+        key = state_key(flow, run)
+        copy = decode_run(key, self.stored()[key], self.definitions)
+        now = max(self.partition.clock_ns, closes_at(copy))
+        decision = decide(copy, now)
+        # An undecided run has node statuses too; that it is undecided is told by `status`.
+        shown = decision._replace(status=decision.status or "passed")
+        verdict = state_verdict(copy, shown, now, "event", ("events", 0, 0))
+        return End(decision.status, sorted(causes(verdict)), statuses(verdict))
 
     @property
     def last(self) -> Verdict:
         """The verdict that was said last."""
         return self.verdicts[-1]
+
+
+def decided(verdict: Verdict) -> float:
+    """Return when a verdict was decided, in ms after the start."""
+    return (verdict["decided_at_ns"] - START_NS) / MS
+
+
+def cause(verdict: Verdict, node: str, kind: str | None = None) -> dict[str, Any]:
+    """Return the one cause of a node (and kind)."""
+    (found,) = (
+        one
+        for one in verdict["causes"]
+        if one["node"] == node and (kind is None or one["kind"] == kind)
+    )
+    return found
+
+
+def reading(verdict: Verdict, node: str) -> dict[str, Any]:
+    """Return what a verdict says of a node."""
+    (found,) = (one for one in verdict["nodes"] if one["node"] == node)
+    return found
 
 
 def causes(verdict: Verdict) -> list[str]:
@@ -163,7 +224,7 @@ def statuses(verdict: Verdict) -> dict[str, str]:
 
 
 def summary(verdicts: Iterable[Verdict]) -> list[str]:
-    """Return what a reader wants to know of each verdict: revision, status, causes or what is absent."""
+    """Return what a reader wants to know: revision, status, and the causes or what is absent."""
     return [
         " ".join(
             [
