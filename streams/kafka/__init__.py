@@ -1,0 +1,1 @@
+"""Everything that touches Kafka or Faust: bytes in, bytes out, no judgement."""

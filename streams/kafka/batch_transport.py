@@ -1,0 +1,301 @@
+"""Faust's aiokafka transport, with one Faust message for each *batch of records* of a partition.
+
+One Faust message costs 150-350 µs, whatever is in it. Faust stays in charge of the group, of
+assignment, table recovery and commits; only the unit that it moves is larger. It is plugged in
+through Faust's own extension points: `app.transport`, `Transport.Consumer`, `Transport.Producer`.
+The methods overridden here are pinned by tests/kafka/test_seams.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
+from faust.serializers.schemas import Schema
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from streams.errors import UnreadableRecords
+from streams.log import faust_logger, get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+
+    from aiokafka import AIOKafkaConsumer
+    from aiokafka.structs import RecordMetadata
+    from faust.types import AppT, Message
+
+    from streams.kafka.lease import Lease
+
+log = get_logger(__name__)
+
+FETCH_MAX_WAIT_MS = 500
+"""How long a broker may hold an empty fetch. Faust's 1 500 delays the first records after a resume."""
+
+HELD_PATIENCE_S = 0.02
+"""How long a fetch waits while a partition is held, so that its release is noticed soon."""
+
+
+_NO_HEADERS: list[tuple[str, bytes]] = []
+
+
+class OutRecord(NamedTuple):
+    """One record to append."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] = _NO_HEADERS
+
+
+class Appended(NamedTuple):
+    """Where acknowledged records stand: the offset of the last one, and the batch's timestamp."""
+
+    last_offset: int
+    timestamp_ms: int
+
+
+class BatchSchema(Schema):
+    """Hands the records of a batch on as they are."""
+
+    def loads_key(self, app: AppT, message: Message, **_options: Any) -> Any:  # noqa: ARG002  # Faust's signature
+        """Return None: a batch has no key."""
+        return message.key
+
+    def loads_value(self, app: AppT, message: Message, **_options: Any) -> Any:  # noqa: ARG002  # Faust's signature
+        """Return the list of `aiokafka.ConsumerRecord`."""
+        return message.value
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread in which aiokafka fetches and heartbeats."""
+
+    logger = faust_logger
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust offers no setting for these two, and aiokafka reads them only when it starts.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
+        return consumer
+
+
+class BatchConsumer(driver.Consumer):
+    """Delivers fetched batches whole, and commits what is acknowledged in log order."""
+
+    logger = faust_logger
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._held: set[TP] = set()
+        self._released = asyncio.Event()
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # --- backpressure: a partition whose owner has enough is not fetched from
+
+    def hold(self, tp: TP) -> None:
+        """Fetch nothing more of a partition until `release`, or until a rebalance ends."""
+        self._held.add(tp)
+        self._released.clear()
+        self.pause_partitions({tp})
+
+    def release(self, tp: TP) -> None:
+        """Fetch from a held partition again."""
+        if tp in self._held:
+            self._held.discard(tp)
+            self.resume_partitions({tp})
+            self._released.set()
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Do nothing: a full stream queue blocks the fetch loop already.
+
+        The base class stops fetching the partition, and when all are stopped it sleeps a second.
+        """
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Do nothing, as `on_buffer_full` did nothing."""
+
+    # --- fetching
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # Faust's signature
+        """Yield one message for each partition that has records; its value is their list."""
+        records, active = await self._fetch(timeout)
+        generation = self.app.consumer_generation_id
+        if not records or self.should_stop:
+            return
+        if not self.flow_active:
+            await self._seek_back()
+            return
+        for partition, batch in records.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return  # a rebalance began: the seek that ends it fetches the rest again
+            tp = TP(partition.topic, partition.partition)
+            if batch and (active is None or tp in active):
+                yield tp, cast("Message", _message(tp, batch, generation))
+
+    async def _fetch(self, timeout: float) -> tuple[Mapping[Any, Any] | None, set[TP] | None]:  # noqa: ASYNC109
+        if self._held:
+            if self.flow_active and not self._get_active_partitions():
+                with suppress(TimeoutError):  # the base class would sleep a second
+                    await asyncio.wait_for(self._released.wait(), timeout)
+            timeout = HELD_PATIENCE_S
+        try:
+            return await self._wait_next_records(timeout)
+        except (CorruptRecordException, UnsupportedCodecError) as error:
+            raise UnreadableRecords(await self._explain_unreadable(error)) from error
+
+    async def _explain_unreadable(self, error: Exception) -> str:
+        positions = {tp: await self.position(tp) for tp in sorted(self.assignment())}
+        places = ", ".join(f"{tp.topic}-{tp.partition} at {at}" for tp, at in positions.items())
+        return f"a fetched batch cannot be read ({error}); read up to: {places}"
+
+    async def _seek_back(self) -> None:
+        try:
+            await self.perform_seek()
+        except Exception as error:  # noqa: BLE001  # as the base class: the seek after recovery repeats it
+            log.warning("seek failed while the flow stood", exc_info=error)
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets, with the flow stopped.
+
+        After a recovery Faust seeks and then clears every stream queue while the flow runs on:
+        what is fetched in between is cleared and never comes again. Every caller resumes the
+        flow afterwards.
+        """
+        self.stop_flow()
+        self._held.clear()  # Faust has just resumed all partitions
+        await super().perform_seek()
+
+    # --- acknowledging
+
+    async def wait_empty(self) -> None:
+        """Let the owners finish what is judged, for a bounded time, then commit.
+
+        The base class waits for ever for the acknowledgement of all that was fetched.
+        """
+        await cast("BatchTransport", self.transport).settle()
+        await self.commit_and_end_transactions()
+
+    def _new_offset(self, tp: TP) -> int | None:
+        # Batches of a partition are acknowledged in log order and stand for all offsets up to
+        # their last, so the newest one says it all. The base class lists every offset between.
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        newest = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return newest + 1
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: `_new_offset` needs no list of offsets that were never delivered."""
+
+    # --- topics
+
+    async def create_topic(self, topic: str, *_args: Any, **_options: Any) -> None:
+        """Do nothing: streams/kafka/topics.py has created and checked every topic."""
+
+
+class BatchProducer(driver.Producer):
+    """Appends whole record batches, after a look at the lease."""
+
+    logger = faust_logger
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        transport = cast("BatchTransport", self.transport)
+        return {
+            **super()._settings_extra(),
+            "acks": "all",
+            "enable_idempotence": transport.idempotence,
+        }
+
+    async def append(
+        self, topic: str, partition: int, records: Iterable[OutRecord]
+    ) -> Appended | None:
+        """Append records in order and return when all are acknowledged; None if there were none.
+
+        Raises:
+            aiokafka.errors.KafkaError: they could not be written within the request timeout.
+        """
+        cast("BatchTransport", self.transport).lease.check()
+        sent = await self._send(topic, partition, records)
+        if not sent:
+            return None
+        acknowledged = [await future for future, _ in sent]
+        last, count = acknowledged[-1], sent[-1][1]
+        return Appended(last.offset + count - 1, last.timestamp)
+
+    async def _send(
+        self, topic: str, partition: int, records: Iterable[OutRecord]
+    ) -> list[tuple[Awaitable[RecordMetadata], int]]:
+        producer = self._ensure_producer()
+        now_ms = int(time.time() * 1_000)
+        sent: list[tuple[Awaitable[RecordMetadata], int]] = []
+        batch = producer.create_batch()
+        for key, value, headers in records:
+            if batch.append(timestamp=now_ms, key=key, value=value, headers=headers) is None:
+                count = batch.record_count()
+                sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+                batch = producer.create_batch()  # takes its first record whatever its size
+                batch.append(timestamp=now_ms, key=key, value=value, headers=headers)
+        count = batch.record_count()
+        if count:
+            batch.close()
+            sent.append((await producer.send_batch(batch, topic, partition=partition), count))
+        return sent
+
+    async def create_topic(self, topic: str, *_args: Any, **_options: Any) -> None:
+        """Do nothing: streams/kafka/topics.py has created and checked every topic."""
+
+
+class BatchTransport(driver.Transport):
+    """What `app.transport` and `app.producer_transport` are set to.
+
+    Args:
+        url: the brokers, as Faust gives them.
+        app: the Faust app.
+        lease: checked before each write.
+        settle: awaited before partitions are given up: owners finish what is judged.
+        idempotence: whether the broker has an idempotent producer.
+    """
+
+    Consumer = BatchConsumer
+    Producer = BatchProducer
+
+    def __init__(
+        self,
+        url: Any,
+        app: AppT,
+        *,
+        lease: Lease,
+        settle: Callable[[], Awaitable[None]],
+        idempotence: bool = True,
+    ) -> None:
+        super().__init__(url, app)
+        self.lease = lease
+        self.settle = settle
+        self.idempotence = idempotence
+
+
+def _message(tp: TP, batch: list[Any], generation: int) -> ConsumerMessage:
+    last = batch[-1]
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        last.offset,
+        last.timestamp / 1_000,
+        last.timestamp_type,
+        (),
+        None,
+        batch,
+        None,
+        0,
+        0,
+        tp,
+        generation_id=generation,
+    )

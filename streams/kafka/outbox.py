@@ -1,0 +1,138 @@
+"""Emit, remember, commit: the effects of judged batches, made durable in an order that loses nothing.
+
+1. emit: dead letters, verdicts and learned definitions are written and acknowledged;
+2. remember: the new states of the runs are written to the changelog and acknowledged;
+3. commit: the source offset may be committed.
+
+A crash between any two steps repeats work whose verdict ids are the same (R16). Each step takes all
+that has gathered while the one before was under way, so a busy partition writes large batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from schemas import headers
+from streams.kafka.batch_transport import OutRecord
+from streams.kafka.mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from streams.engine.partition import Judged
+    from streams.kafka.batch_transport import Appended
+
+
+class Append(Protocol):
+    """Appends records to a partition and returns when they are acknowledged."""
+
+    async def __call__(
+        self, topic: str, partition: int, records: Iterable[OutRecord]
+    ) -> Appended | None: ...
+
+
+class Destinations(NamedTuple):
+    """The full names of the topics that a partition's owner writes to."""
+
+    events: str
+    verdicts: str
+    dead_letters: str
+    definitions: str
+    changelog: str
+
+
+class Work(NamedTuple):
+    """One judged batch on its way out."""
+
+    judged: Judged
+    dead_letters: list[OutRecord]
+    done: Callable[[], None]
+    """Called when all of it is durable: the batch's offset may be committed."""
+
+
+class Outbox:
+    """What leaves one partition.
+
+    Args:
+        partition: its number; verdicts stand on the same number as their events.
+        destinations: where to.
+        append: writes records; raises if they cannot be acknowledged.
+        generation: the consumer group's generation, for the audit of zombies.
+        remembered: called with the changelog offset up to which memory is durable.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        destinations: Destinations,
+        *,
+        append: Append,
+        generation: Callable[[], int],
+        remembered: Callable[[int], None],
+    ) -> None:
+        self._partition = partition
+        self._destinations = destinations
+        self._append = append
+        self._generation = generation
+        self._remembered = remembered
+        self._judged: Mailbox[Work] = Mailbox()
+        self._emitted: Mailbox[list[Work]] = Mailbox()
+
+    def put(self, work: Work) -> None:
+        """Take a judged batch; batches leave in the order in which they were put."""
+        self._judged.put(work)
+
+    async def emit(self) -> None:
+        """Write verdicts and their like, for as long as the partition is ours."""
+        while True:
+            works = await self._judged.take_all()
+            await asyncio.gather(
+                self._append(
+                    self._destinations.dead_letters,
+                    self._partition,
+                    [letter for work in works for letter in work.dead_letters],
+                ),
+                self._append(self._destinations.verdicts, self._partition, self._verdicts(works)),
+                self._append(
+                    self._destinations.definitions,
+                    0,
+                    [OutRecord(*learned) for work in works for learned in work.judged.learned],
+                ),
+            )
+            self._emitted.put(works)
+
+    async def remember(self) -> None:
+        """Write states and release offsets, for as long as the partition is ours."""
+        while True:
+            works = [work for group in await self._emitted.take_all() for work in group]
+            appended = await self._append(
+                self._destinations.changelog, self._partition, changelog_records(works)
+            )
+            if appended is not None:
+                self._remembered(appended.last_offset)
+            for work in works:
+                work.done()
+
+    def _verdicts(self, works: Iterable[Work]) -> list[OutRecord]:
+        about = [
+            (headers.PRODUCED_AT, b"%d" % time.time_ns()),
+            (headers.GENERATION, b"%d" % self._generation()),
+        ]
+        return [
+            OutRecord(verdict.key, verdict.value, about)
+            for work in works
+            for verdict in work.judged.verdicts
+        ]
+
+
+def changelog_records(works: Iterable[Work]) -> list[OutRecord]:
+    """Return the last state of each run; a tombstone carries its source offset in a header."""
+    latest = {key: (value, offset) for work in works for key, value, offset in work.judged.states}
+    return [
+        OutRecord(key, value)
+        if value is not None
+        else OutRecord(key, None, [(headers.OFFSET, b"%d" % offset)])
+        for key, (value, offset) in latest.items()
+    ]

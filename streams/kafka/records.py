@@ -1,0 +1,83 @@
+"""From the bytes of a fetched batch to what the engine takes, and to dead letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from schemas import headers
+from schemas.errors import DeadLetterReason, InvalidEvent
+from schemas.wire import check_key, decode_event, murmur2_partition
+from streams.engine.partition import Record
+from streams.kafka.dead_letters import dead_letter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.kafka.batch_transport import OutRecord
+
+NS_PER_MS = 1_000_000
+
+MAX_PLACED_KEYS = 65_536
+"""Keys whose partition is remembered as right; murmur2 in Python costs as much as a decode."""
+
+CLOCK_HEADER = (headers.TYPE, headers.TYPE_CLOCK)
+
+
+class Decoded(NamedTuple):
+    """A batch as the engine takes it, with the dead letters of what is not an event."""
+
+    records: list[Record]
+    dead_letters: list[OutRecord]
+    reasons: list[DeadLetterReason]
+
+
+class Decoder:
+    """Decodes the records of one partition of the events topic.
+
+    Args:
+        partition: its number.
+        partitions: how many the topic has; a key belongs on one of them.
+    """
+
+    def __init__(self, partition: int, partitions: int) -> None:
+        self._partition = partition
+        self._partitions = partitions
+        self._placed: set[bytes] = set()
+
+    def decode(self, batch: Sequence[Any]) -> Decoded:
+        """Decode `aiokafka.ConsumerRecord`s; time passes with every one of them (R13)."""
+        decoded = Decoded([], [], [])
+        append = decoded.records.append
+        for record in batch:
+            try:
+                event = decode_event(record.value)
+                check_key(record.key, event.run_id)
+                if record.key not in self._placed:
+                    self._check_place(record.key)
+            except InvalidEvent as error:
+                event = None
+                if not is_clock_record(record):
+                    letter = dead_letter(record, error.reason, str(error))
+                    decoded.dead_letters.append(letter)
+                    decoded.reasons.append(error.reason)
+            append(Record(record.offset, record.timestamp * NS_PER_MS, event))
+        return decoded
+
+    def _check_place(self, key: bytes) -> None:
+        """Check that every client would put `key` here; otherwise its run is split (R1)."""
+        expected = murmur2_partition(key, self._partitions)
+        if expected != self._partition:
+            raise InvalidEvent(
+                "wrong_partition",
+                "",
+                f"the record is on partition {self._partition}, murmur2 puts its key on "
+                f"{expected}: use Kafka's default partitioner",
+            )
+        if len(self._placed) >= MAX_PLACED_KEYS:
+            self._placed.clear()
+        self._placed.add(key)
+
+
+def is_clock_record(record: Any) -> bool:
+    """Tell whether a record carries nothing but its timestamp."""
+    return record.key is None and record.value is None and CLOCK_HEADER in record.headers

@@ -1,0 +1,178 @@
+"""The whole story of a worker, top to bottom.
+
+flow-events.v1 ──▶ judge-events ──▶ the owner of the partition ──▶ the engine
+                                          │ emit, remember, commit
+                    flow-verdicts.v1 ◀────┴────▶ runs changelog
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import faust
+from faust.types import TP
+
+from schemas.topics import DEAD_LETTERS, DEFINITIONS, EVENTS, RUNS_CHANGELOG, VERDICTS
+from streams.agents.definitions import take_definitions
+from streams.agents.events import judge_events
+from streams.engine.definitions import Definitions
+from streams.errors import SettingsError
+from streams.kafka.batch_transport import BatchSchema, BatchTransport
+from streams.kafka.connection import client_options, faust_brokers, faust_credentials
+from streams.kafka.definitions_reader import DefinitionsReader
+from streams.kafka.lease import Lease
+from streams.kafka.outbox import Destinations
+from streams.kafka.owners import Owners
+from streams.kafka.partition import Surroundings
+from streams.kafka.run_table import RunTable
+from streams.kafka.start_position import commit_start_position
+from streams.kafka.topics import ensure_topics, full_name
+from streams.lifecycle import Lifecycle
+from streams.log import get_logger
+from streams.validators.limits import Limits
+from streams.validators.sandbox import create_sandbox
+from streams.worker import Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streams.settings import Settings
+
+log = get_logger(__name__)
+
+HEARTBEATS_IN_A_SESSION = 10
+COMMIT_INTERVAL_S = 1.0
+
+MAX_POLL_RECORDS = 2_000
+"""Records of one fetch over all partitions: with fewer throughput falls, with more latency grows."""
+
+STREAM_BUFFER_BATCHES = 16
+PRODUCER_BATCH_BYTES = 512 * 1024
+PRODUCER_TIMEOUT_S = 60.0
+"""How long a write waits for a broker that is away; then the worker ends, to be restarted."""
+
+
+def create_app(settings: Settings) -> faust.App:
+    """Wire a worker. Nothing connects before it starts.
+
+    Raises:
+        SettingsError: TLS cannot be set up as the settings say.
+    """
+    app = faust.App(settings.app_id, **_faust_options(settings))
+    fail = partial(_fail, app)
+
+    # Events come in batches; what they make of a run stands in the runs table.
+    events = app.topic(full_name(EVENTS, settings), schema=BatchSchema(), internal=False)
+    runs = RunTable(app, name="runs", partitions=settings.partitions)
+    app.tables.add(runs)
+
+    # Runs are judged by definitions, and by the scripts in them.
+    definitions = Definitions(settings.flow_options)
+    reader = DefinitionsReader(
+        full_name(DEFINITIONS, settings),
+        definitions,
+        take=take_definitions(definitions),
+        connection=client_options(settings),
+    )
+    sandbox = create_sandbox(
+        Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb)
+    )
+
+    # Each partition that is ours has an owner, which writes only while the lease holds.
+    lease = Lease(settings.session_timeout_ms)
+    around = Surroundings(
+        destinations=_destinations(settings),
+        partitions=settings.partitions,
+        can_open=reader.wait_until_can_open,
+        evaluate=sandbox.evaluate,
+        append=lambda *record: app.producer.append(*record),
+        generation=lambda: app.consumer_generation_id,
+        hold=lambda number: app.consumer.hold(TP(events.get_topic_name(), number)),
+        release=lambda number: app.consumer.release(TP(events.get_topic_name(), number)),
+        fail=fail,
+    )
+    owners = Owners(runs, definitions, around, assigned=app.assignor.assigned_actives)
+    app.transport = app.producer_transport = BatchTransport(
+        app.conf.broker_consumer,
+        app,
+        lease=lease,
+        settle=owners.settle,
+        idempotence=settings.idempotence,
+    )
+
+    app.agent(events, name="judge-events")(judge_events(owners, fail))
+    Lifecycle(owners, reader, sandbox, lease, fail=fail).follow(app)
+    return app
+
+
+async def _prepare(settings: Settings) -> None:
+    """Make sure, before anything starts, that folder and broker are as the worker needs them."""
+    _make_state_dir(settings)
+    await ensure_topics(settings)
+    await commit_start_position(settings)
+
+
+def _make_state_dir(settings: Settings) -> None:
+    try:
+        _state_dir(settings).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"DULY_STATE_DIR: {error}") from error
+
+
+def _state_dir(settings: Settings) -> Path:
+    return settings.state_dir / settings.app_id
+
+
+def _fail(app: faust.App, error: BaseException) -> None:
+    """End the worker, non-zero: what was not acknowledged is read again by the next one."""
+    if not app.should_stop:
+        log.critical("worker failed", exc_info=error)
+    app.add_future(app.crash(error))
+
+
+def _destinations(settings: Settings) -> Destinations:
+    return Destinations(
+        events=full_name(EVENTS, settings),
+        verdicts=full_name(VERDICTS, settings),
+        dead_letters=full_name(DEAD_LETTERS, settings),
+        definitions=full_name(DEFINITIONS, settings),
+        changelog=full_name(RUNS_CHANGELOG, settings),
+    )
+
+
+def _faust_options(settings: Settings) -> dict[str, Any]:
+    """Return how Faust is set up; what is not named here is at its default."""
+    session_s = settings.session_timeout_ms / 1_000
+    return {
+        "Worker": partial(Worker, prepare=partial(_prepare, settings)),
+        "autodiscover": False,
+        "datadir": _state_dir(settings),
+        "store": "memory://",
+        # the broker and the group
+        "broker": faust_brokers(settings),
+        "broker_credentials": faust_credentials(settings),
+        "broker_session_timeout": session_s,
+        "broker_heartbeat_interval": session_s / HEARTBEATS_IN_A_SESSION,
+        "broker_rebalance_timeout": settings.rebalance_timeout_ms / 1_000,
+        "broker_commit_interval": COMMIT_INTERVAL_S,
+        "broker_max_poll_records": MAX_POLL_RECORDS,
+        "consumer_group_instance_id": settings.instance_id,
+        "consumer_auto_offset_reset": "earliest",
+        "stream_buffer_maxsize": STREAM_BUFFER_BATCHES,
+        "stream_wait_empty": True,
+        "producer_linger": 0.0,
+        "producer_max_batch_size": PRODUCER_BATCH_BYTES,
+        "producer_request_timeout": PRODUCER_TIMEOUT_S,
+        # topics are ours to create (streams/kafka/topics.py)
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "topic_partitions": settings.partitions,
+        "table_standby_replicas": 0,
+        # Faust's web pages show table contents to whoever asks
+        "web_enabled": False,
+        "web_tables_enabled": False,
+        "web_router_enabled": False,
+        "web_metrics_enabled": False,
+        "web_bind": "127.0.0.1",
+    }
