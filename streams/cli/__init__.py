@@ -1,0 +1,25 @@
+"""The command line `duly`: one module per command or group of commands.
+
+Data goes to stdout, talk to stderr. Exit codes are in `streams.cli.outcomes`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; the entry point `duly`."""
+    try:
+        from streams.cli.root import app
+    except ModuleNotFoundError as error:
+        if error.name not in {"rich", "typer"}:
+            raise
+        sys.exit(f"duly: the command line needs {error.name}: pip install 'duly[cli]'")
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The demo as a command: what happens in which order, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from contextlib import ExitStack, aclosing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.outcomes import ExitCode
+from streams.cli.screen import data, say, verdict_line
+from streams.errors import DulyError
+
+if TYPE_CHECKING:
+    from streams.cli.demo.expectations import Expectations
+    from streams.cli.screen import Verdict
+    from streams.kafka.broker.process import ServerProcess
+    from streams.settings import Settings
+
+SHOW_LIMIT_S = 40.0
+"""How long the shop and its verdicts may take; they need about ten seconds."""
+
+
+class Kind(StrEnum):
+    """The kinds of broker that a demo can use."""
+
+    external = "external"
+    docker = "docker"
+    apache = "apache"
+    embedded = "embedded"
+
+
+class DemoFailed(DulyError):
+    """The demo did not show what it promises."""
+
+    exit_code = ExitCode.INFRASTRUCTURE
+
+
+def demo(
+    broker: Annotated[
+        Kind | None, typer.Option(help="The kind of broker; by default the best one at hand.")
+    ] = None,
+) -> None:
+    """Show Duly at work, in half a minute, with nothing to set up.
+
+    Starts the broker that is at hand (DULY_BROKER, Apache Kafka in a container or on Java, else
+    an embedded one), a worker, and a sample shop some of whose orders break on purpose. Shows
+    each verdict as it is read, then what was expected beside what was seen: exit 0 if that is
+    the same, else 4. Nothing stays behind, after Ctrl-C neither.
+
+        duly demo
+    """
+    from streams.cli.demo import stage
+
+    with (
+        stage.ended_by_signals(),
+        ExitStack() as ending,
+        tempfile.TemporaryDirectory(prefix="duly-demo-") as folder,
+        stage.undisturbed_end(),
+    ):
+        expectations = _perform(ending, broker, Path(folder))
+        data().print()
+        data().print(expectations.table())
+        data().print(expectations.sentence())
+    if not expectations.met:
+        raise DemoFailed("the demo did not show what it promises")
+
+
+def _perform(ending: ExitStack, kind: Kind | None, folder: Path) -> Expectations:
+    """Run the whole show; what was started is ended by `ending`."""
+    from streams.cli.definitions import publish
+    from streams.cli.demo import stage
+    from streams.cli.demo.expectations import Expectations
+    from streams.flow_files import load_flow_file
+
+    flow = load_flow_file(stage.shop_folder() / "shop.yaml")
+    settings = _start_broker(ending, kind, folder)
+    worker = ending.enter_context(stage.running(stage.worker_command(), folder / "worker.log"))
+    say(f"worker   faust -A streams worker, process {worker.pid}")
+    (published,) = asyncio.run(publish([flow], settings))
+    say(f"flow     {published.flow}@{published.version} is in force, as {flow.path} says")
+    shop = ending.enter_context(stage.running(stage.shop_command(), folder / "shop.log"))
+    say(f"shop     opens, process {shop.pid}; some of its orders will break\n")
+    expectations = Expectations(shop.log)
+    asyncio.run(_watch(expectations, worker, shop, settings))
+    return expectations
+
+
+def _start_broker(ending: ExitStack, kind: Kind | None, folder: Path) -> Settings:
+    from streams.cli.demo import stage
+    from streams.kafka.broker import start_broker
+    from streams.kafka.topics import ensure_topics
+
+    say("broker   starts; the first time it may have to be fetched")
+    broker = start_broker(kind.value if kind else None)
+    ending.callback(broker.close)
+    say(f"broker   {broker.kind} on {broker.bootstrap} {broker.notice}")
+    settings = stage.demo_settings(broker, folder)
+    asyncio.run(ensure_topics(settings))
+    if broker.kind == Kind.external:
+        ending.callback(lambda: asyncio.run(stage.remove_topics(settings)))
+    return settings
+
+
+async def _watch(
+    expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: Settings
+) -> None:
+    """Show verdicts as they come, until every order has the one that it deserves, or too long."""
+    from streams.cli.verdict_reader import Wanted, follow_verdicts
+
+    until = time.monotonic() + SHOW_LIMIT_S
+    verdicts = follow_verdicts(settings, Wanted(), from_beginning=True)
+    async with aclosing(verdicts):
+        async for batch in verdicts:
+            for incoming in batch:
+                _show(incoming.verdict, expectations)
+            if not worker.running:
+                raise DemoFailed(f"the worker ended:\n{worker.log_tail()}")
+            if not shop.running:
+                expectations.refresh()
+                if not expectations.orders:
+                    raise DemoFailed(f"the shop did not open:\n{shop.log_tail()}")
+                if expectations.met:
+                    return
+            if time.monotonic() > until:
+                return
+
+
+def _show(verdict: Verdict, expectations: Expectations) -> None:
+    order = expectations.heard(verdict)
+    line = verdict_line(verdict)
+    if order is not None:
+        line.append(f"  [{order.story}]", style="dim")
+    data().print(line)

@@ -1,0 +1,92 @@
+"""What the sample shop's orders deserve, beside what was said of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+from rich.table import Table
+from rich.text import Text
+
+from streams.cli.screen import STATUS_STYLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streams.cli.screen import Verdict
+
+NOTHING_SEEN = "no verdict"
+
+
+class Order(NamedTuple):
+    """An order as the shop announces it: what happens to it, and the verdict that it deserves."""
+
+    run_id: str
+    story: str
+    status: str
+    cause: str | None
+    node: str | None
+
+    @property
+    def expected(self) -> str:
+        """The verdict in words."""
+        return self.status if self.cause is None else f"{self.status}: {self.node} {self.cause}"
+
+
+class Expectations:
+    """The orders announced so far and the newest verdict on each.
+
+    Args:
+        announcements: the file to which the shop writes a line of JSON for each order.
+    """
+
+    def __init__(self, announcements: Path) -> None:
+        self._announcements = announcements
+        self._newest: dict[str, Verdict] = {}
+        self.orders: dict[str, Order] = {}
+
+    def refresh(self) -> None:
+        """Take in what the shop has announced."""
+        for line in self._announcements.read_bytes().splitlines():
+            if line.startswith(b"{") and line.endswith(b"}"):
+                order = Order(**orjson.loads(line))
+                self.orders[order.run_id] = order
+
+    def heard(self, verdict: Verdict) -> Order | None:
+        """Take in a verdict; return the order that it is about."""
+        self.refresh()
+        known = self._newest.get(verdict["run_id"])
+        if known is None or verdict["revision"] > known["revision"]:
+            self._newest[verdict["run_id"]] = verdict
+        return self.orders.get(verdict["run_id"])
+
+    @property
+    def met(self) -> bool:
+        """Whether every order announced so far has the verdict that it deserves."""
+        return bool(self.orders) and all(map(self._is_met, self.orders.values()))
+
+    def table(self) -> Table:
+        """Return what was expected and what was seen, an order a row."""
+        table = Table(title="What was expected, and what was seen", title_justify="left")
+        for heading in ("order", "what happens to it", "expected", "seen"):
+            table.add_column(heading)
+        for order in self.orders.values():
+            seen = self._seen(order)
+            style = STATUS_STYLES[order.status] if self._is_met(order) else "reverse red"
+            table.add_row(order.run_id, order.story, order.expected, Text(seen, style=style))
+        return table
+
+    def sentence(self) -> str:
+        """Return the outcome in a sentence."""
+        met = sum(map(self._is_met, self.orders.values()))
+        return f"{met} of {len(self.orders)} orders got the verdict that they deserve."
+
+    def _seen(self, order: Order) -> str:
+        verdict = self._newest.get(order.run_id)
+        if verdict is None:
+            return NOTHING_SEEN
+        causes = ", ".join(f"{cause['node']} {cause['kind']}" for cause in verdict["causes"])
+        return f"{verdict['status']}: {causes}" if causes else verdict["status"]
+
+    def _is_met(self, order: Order) -> bool:
+        return self._seen(order) == order.expected

@@ -1,0 +1,123 @@
+"""Sets the stage: a broker, settings for this one demo, topics, and the processes of the demo."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from schemas.topics import TOPICS
+from streams.cli.kafka import command_settings
+from streams.errors import DulyError
+from streams.kafka.broker.process import ServerProcess
+from streams.kafka.topics import admin_client, full_name
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from streams.kafka.broker import Broker
+    from streams.settings import Settings
+
+PARTITIONS = 2
+STOP_TIMEOUT_S = 5.0
+_PACKAGE = Path(__file__).resolve().parents[2]
+_SHOPS = (_PACKAGE / "examples" / "shop", _PACKAGE.parent / "examples" / "shop")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def shop_folder() -> Path:
+    """Return the folder of the sample shop: it comes with the wheel, and stands in a checkout.
+
+    Raises:
+        DulyError: it is in neither place.
+    """
+    for folder in _SHOPS:
+        if folder.is_dir():
+            return folder
+    raise DulyError(f"the sample shop is not here, in {' or '.join(map(str, _SHOPS))}")
+
+
+def demo_settings(broker: Broker, folder: Path) -> Settings:
+    """Give this process and its children the settings of one demo, by the environment.
+
+    Topics, group and state have names of their own: a demo on a broker that others use must not
+    meet what they do.
+    """
+    name = f"duly-demo-{secrets.token_hex(4)}"
+    os.environ |= {
+        "DULY_BROKER": broker.bootstrap,
+        "DULY_APP_ID": name,
+        "DULY_TOPIC_PREFIX": f"{name}-",
+        "DULY_PARTITIONS": str(PARTITIONS),
+        "DULY_STATE_DIR": str(folder),
+        "DULY_LOG_FORMAT": "console",
+    }
+    if broker.kind == "embedded":
+        os.environ |= {
+            "DULY_IDEMPOTENCE": "false",
+            "DULY_ALLOW_CREATE_TIME": "true",
+            "DULY_REBALANCE_TIMEOUT_MS": "1000",
+        }
+    return command_settings()
+
+
+def worker_command() -> list[str | Path]:
+    """Return what starts the worker; -P keeps the user's folder off its import path."""
+    return [sys.executable, "-P", "-m", "faust", "-A", "streams", "worker", "--without-web"]
+
+
+def shop_command() -> list[str | Path]:
+    """Return what opens the sample shop; it prints a line of JSON for each order."""
+    return [sys.executable, shop_folder() / "shop.py"]
+
+
+@contextmanager
+def running(command: Sequence[str | Path], log: Path) -> Generator[ServerProcess]:
+    """Run a process for the time of a block; its output goes to `log`."""
+    process = ServerProcess(log)
+    try:
+        process.start(command)
+        yield process
+    finally:
+        process.stop(STOP_TIMEOUT_S)
+
+
+@contextmanager
+def ended_by_signals() -> Generator[None]:
+    """Let a signal end the block as Ctrl-C does; once it ends, no further one cuts it short."""
+
+    def interrupt(*_signal: object) -> NoReturn:
+        _ignore_signals()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed_end() -> Generator[None]:
+    """Once the block has ended, let what was started end in its own time."""
+    try:
+        yield
+    finally:
+        _ignore_signals()
+
+
+def _ignore_signals() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+async def remove_topics(settings: Settings) -> None:
+    """Remove the topics of this demo from a broker that goes on without it."""
+    async with admin_client(settings) as admin:
+        ours = {full_name(topic, settings) for topic in TOPICS}
+        await admin.delete_topics(sorted(ours & set(await admin.list_topics())))

@@ -1,0 +1,51 @@
+"""The commands of `duly`, put together."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from streams.cli import demo, flow, replay, topics, verdicts, worker
+from streams.cli.outcomes import Duly
+
+app = typer.Typer(
+    name="duly",
+    cls=Duly,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    epilog="Exit codes: 0 fine, 1 a verdict failed (where asked for), 2 usage, 3 no verdict in "
+    "time, 4 the broker or the topics.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"duly {version('duly')}")
+        raise typer.Exit
+
+
+@app.callback()
+def duly(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Tell whether business runs happen in due order and due time.
+
+    Settings of the broker and the worker are environment variables, DULY_BROKER first.
+    """
+
+
+app.command("demo")(demo.demo)
+app.command("worker")(worker.worker)
+app.command("verdicts")(verdicts.verdicts)
+app.command("replay")(replay.replay)
+app.add_typer(flow.app)
+app.add_typer(topics.app)

@@ -1,0 +1,60 @@
+"""The sandbox of the worker, for commands: scripts are compiled and run under the same limits."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from streams.flow_files import InvalidFlowFile, check_scripts
+from streams.settings import load_settings
+from streams.validators.limits import Limits
+from streams.validators.sandbox import create_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from streams.engine.scripts import ScriptAnswer, ScriptCall
+    from streams.flow_files import FlowFile
+    from streams.validators.sandbox import Sandbox
+
+
+class Scripts:
+    """A sandbox that is called without an event loop of one's own."""
+
+    def __init__(self, runner: asyncio.Runner, sandbox: Sandbox) -> None:
+        self._runner = runner
+        self._sandbox = sandbox
+
+    def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
+        """Run scripts; the answers are in the order of the calls."""
+        return self._runner.run(self._sandbox.evaluate(calls))
+
+    def check(self, files: Sequence[FlowFile]) -> None:
+        """Compile every script of the flows.
+
+        Raises:
+            InvalidFlowFile: with every script that does not compile.
+        """
+        problems = [
+            problem
+            for file in files
+            for problem in self._runner.run(check_scripts(file, self._sandbox))
+        ]
+        if problems:
+            raise InvalidFlowFile(problems)
+
+
+@contextmanager
+def running_scripts() -> Generator[Scripts]:
+    """Run a sandbox for the time of a command."""
+    settings = load_settings()
+    sandbox = create_sandbox(
+        Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb)
+    )
+    with asyncio.Runner() as runner:
+        runner.run(sandbox.start())
+        try:
+            yield Scripts(runner, sandbox)
+        finally:
+            runner.run(sandbox.stop())
