@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from streams.engine.deadlines import MS, due
-from streams.engine.flows import Node
 from streams.engine.runs import Deadline, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.engine.flows import Node
 
 STAMPED_LATE_NS: Final = 6_000 * MS
 """What clients that stamp when they send a batch are allowed beyond the flow's options (R25)."""
@@ -40,7 +43,7 @@ def listed_deps(run: Run, node: Node) -> tuple[str, ...]:
 
 
 def deps_satisfied(run: Run, node: Node) -> bool:
-    """Tell whether the dependencies of a node without event are satisfied: would an event that comes now find them (R7)?"""
+    """Tell whether the dependencies of an absent node are satisfied: would an event that comes now find them (R7)?"""
     listed = listed_deps(run, node)
     if not listed:
         return True
@@ -66,7 +69,7 @@ def read_owed(run: Run) -> tuple[str, ...]:
 
 
 def read_deadlines(run: Run, now: int) -> None:
-    """Bring the deadlines of the owed nodes up to date: each starts when it came to be or got its present value (R10)."""
+    """Bring the deadlines of the owed nodes up to date; each runs from when it got its present value (R10)."""
     before, run.deadlines = run.deadlines, {}
     for node in _timed_candidates(run):
         base = _latest_dependency(run, node)

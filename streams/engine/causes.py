@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from streams.engine.absences import deadline_of
 from streams.engine.dependencies import base_of, grace_due, read_dependencies, time_limit
-from streams.engine.flows import Node
-from streams.engine.runs import Entry, Run
 from streams.engine.wording import clock_text, duration_text, list_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.engine.flows import Node
+    from streams.engine.runs import Entry, Run
 
 CauseKey = tuple[str, str]
 """Node and kind: what identifies a cause (R15)."""
@@ -148,7 +151,10 @@ def _describe_order(run: Run, node: Node, entry: Entry) -> dict[str, Any]:
     dep = read_dependencies(run, node, entry).later[0]
     first = run.nodes[dep].counted[0]
     return {
-        "message": f"{node.id}: happened at {clock_text(entry.ts)}, {duration_text(first.ts - entry.ts)} before {dep} at {clock_text(first.ts)}",
+        "message": (
+            f"{node.id}: happened at {clock_text(entry.ts)}, "
+            f"{duration_text(first.ts - entry.ts)} before {dep} at {clock_text(first.ts)}"
+        ),
         "expected": f"{dep} before {node.id}",
         "observed": f"{dep} at {clock_text(first.ts)}, {node.id} at {clock_text(entry.ts)}",
         "deadline": grace_due(run, entry),
@@ -161,7 +167,10 @@ def _describe_late(run: Run, node: Node, entry: Entry) -> dict[str, Any]:
     limit = time_limit(node, entry, base)
     at = clock_text(limit)
     return {
-        "message": f"{node.id}: came {duration_text(entry.ts - limit)} too late, due {duration_text(limit - base.ts)} after {base.node} (deadline {at})",
+        "message": (
+            f"{node.id}: came {duration_text(entry.ts - limit)} too late, "
+            f"due {duration_text(limit - base.ts)} after {base.node} (deadline {at})"
+        ),
         "expected": f"an event by {at}",
         "observed": f"an event at {clock_text(entry.ts)}",
         "deadline": limit,

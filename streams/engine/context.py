@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from streams.engine.absences import STAMPED_LATE_NS
-from streams.engine.flows import Node
-from streams.engine.runs import Entry, Run
+
+if TYPE_CHECKING:
+    from streams.engine.flows import Node
+    from streams.engine.runs import Entry, Run
 
 _ts: Final = attrgetter("ts")
 

@@ -1,10 +1,12 @@
-"""When things fall due: instants in whole milliseconds, the shift after an outage, and the wheel that wakes runs (R13, R27)."""
+"""When things fall due: in whole milliseconds, later after an outage, by a wheel that wakes runs (R13, R27)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MS: Final = 1_000_000
 OUTAGE_NS: Final = 2_000_000_000
@@ -46,8 +48,8 @@ class Waking(NamedTuple):
 class Wheel:
     """The runs of a partition by the instant at which they must be looked at.
 
-    An entry is a promise to look, not to fire: when a run's due instant moves back its entry stays, and whoever takes it
-    looks at the run and puts it in again. So an event, which nearly always moves the window, costs nothing here.
+    An entry is a promise to look, not to fire: when a run's due instant moves back its entry stays, and whoever takes
+    it looks at the run and puts it in again. So an event, which nearly always moves the window, costs nothing here.
     """
 
     def __init__(self) -> None:

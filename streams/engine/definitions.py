@@ -7,9 +7,8 @@ Every record of that topic is remembered with its timestamp. A run takes, for ea
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping
 from operator import itemgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -18,6 +17,9 @@ from schemas.ids import definition_version
 from streams.engine import graph
 from streams.engine.flows import ENGINES, OPTION_NAMES, Definition, Given, Options, timeout_sizes
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 SETTLED_NS: Final = 2_000_000_000
 """How much older than a run a definition must be to judge it (R17)."""
 OFFER_AGAIN_NS: Final = 60_000_000_000
@@ -25,15 +27,9 @@ OFFER_AGAIN_NS: Final = 60_000_000_000
 
 
 class Definitions:
-    """All flows that this worker knows, fed record by record from the definitions topic.
+    """All flows that this worker knows, fed record by record from the definitions topic."""
 
-    A replay of a file has no such topic: with `learns_at_once` a lesson is known from the record that taught it.
-    """
-
-    def __init__(
-        self, defaults: Mapping[str, Any] | None = None, *, learns_at_once: bool = False
-    ) -> None:
-        self._learns_at_once = learns_at_once
+    def __init__(self, defaults: Mapping[str, Any] | None = None) -> None:
         self._defaults = Options().updated(defaults or {})
         self._flows: dict[str, _Timeline] = {}
         self._confirmed_ns = 0
@@ -43,7 +39,11 @@ class Definitions:
     # -- feeding -----------------------------------------------------------------------------------------------------
 
     def add(self, key: bytes, value: bytes | None, timestamp_ns: int) -> None:
-        """Take one record of the topic. Raises InvalidDefinition for a value that cannot be one; the registry is unchanged."""
+        """Take one record of the topic.
+
+        Raises:
+            InvalidDefinition: the value is no definition; the registry is as before.
+        """
         if value is None:
             return  # A tombstone ends a version that no run needs; one that a run still holds is held by the run.
         try:
@@ -58,7 +58,7 @@ class Definitions:
                 timeline.keep(self._snapshot(record))
                 self._kept.add((flow, record["version"]))
             else:
-                raise ValueError(f"unknown kind {kind!r}")
+                raise ValueError(f"unknown kind {kind!r}")  # noqa: TRY301 -- one way out for all that is wrong
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             name = key.decode("utf-8", "replace")
             raise InvalidDefinition(
@@ -125,8 +125,6 @@ class Definitions:
         if last is not None and now_ns - last < OFFER_AGAIN_NS:
             return None
         self._offered[flow, node, value] = now_ns
-        if self._learns_at_once:
-            timeline.learn(now_ns, record["node"], record["options"])
         return f"{flow}/{node}".encode(), value
 
     def snapshot(self, definition: Definition) -> tuple[bytes, bytes] | None:
@@ -279,8 +277,9 @@ def check_definition(definition: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _unknown_options(definition: Mapping[str, Any]) -> Iterable[str]:
-    return (name for name in definition.get("options") or {} if name not in OPTION_NAMES)
+def _unknown_options(definition: Mapping[str, Any]) -> list[str]:
+    options: Given = definition.get("options") or {}
+    return [name for name in options if name not in OPTION_NAMES]
 
 
 def _node_problems(place: str, node: Given, ids: list[str]) -> Iterable[Problem]:

@@ -1,6 +1,6 @@
 """How the events that came are judged: filter, dependencies, order, lateness, validator (R4, R6 to R9, R25).
 
-An entry is judged when it comes and again whenever something that it rests on changes; what that is, `_counted_changed` knows.
+An entry is judged when it comes and again whenever something that it rests on changes; `_counted_changed` knows what.
 So an event costs what its own node and the nodes around it need, however many events the run has.
 """
 
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from operator import attrgetter
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streams.engine.absences import STAMPED_LATE_NS, listed_deps, may_skip
 from streams.engine.context import build_ctx
 from streams.engine.deadlines import due
-from streams.engine.flows import Node, Program
 from streams.engine.runs import Entry, EntryCause, Occurrences, Run, ScriptResult, Standing
 from streams.engine.scripts import ScriptAnswer, ScriptCall
+
+if TYPE_CHECKING:
+    from streams.engine.flows import Node, Program
 
 _ts: Final = attrgetter("ts")
 _OUTCOME_CAUSE: Final[dict[str, EntryCause]] = {"false": "validator", "not_compiled": "definition"}
@@ -143,7 +145,7 @@ def grace_due(run: Run, entry: Entry) -> int:
 
 
 def base_of(run: Run, node: Node, entry: Entry) -> Entry | None:
-    """Return the event from which an event's time runs; the event itself where all its dependencies are after it (R9)."""
+    """Return the event from which an event's time runs; itself where all its dependencies are after it (R9)."""
     listed = listed_deps(run, node)
     if not listed:
         return run.earliest
@@ -288,7 +290,7 @@ def _note_dependencies(run: Run, entry: Entry, reading: DependencyReading) -> No
 def _unsatisfied_causes(
     run: Run, entry: Entry, reading: DependencyReading, now: int
 ) -> tuple[EntryCause, ...]:
-    """Return the causes of an event whose dependencies are not satisfied; none before its grace is over (R7, R8, R18)."""
+    """Return the causes of an event that lacks dependencies; none before its grace is over (R7, R8, R18)."""
     if grace_due(run, entry) > now:
         return ()
     causes: list[EntryCause] = []
@@ -306,7 +308,7 @@ def _unsatisfied_causes(
 def _judge_lateness(
     run: Run, node: Node, occurrences: Occurrences, entry: Entry, causes: tuple[EntryCause, ...]
 ) -> None:
-    """Settle `late` for an entry and for the one behind it: of those with one base only the earliest must be in time (R9)."""
+    """Settle `late` for an entry and the next: of those with one base only the earliest must be in time (R9)."""
     counted = occurrences.counted
     if entry.standing != "counted" or len(counted) == 1:
         late = _is_late(node, entry, None)
@@ -318,7 +320,9 @@ def _judge_lateness(
     run.set_causes(entry, (*causes, "late") if late else causes)
     behind = _neighbour(counted, range(place + 1, len(counted)))
     if behind is not None:
-        others = tuple(cause for cause in behind.causes if cause != "late")
+        others: tuple[EntryCause, ...] = tuple(
+            [cause for cause in behind.causes if cause != "late"]
+        )
         late = _is_late(node, behind, before if entry.base is None else entry)
         run.set_causes(behind, (*others, "late") if late else others)
 

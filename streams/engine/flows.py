@@ -1,8 +1,8 @@
 """A flow as the engine judges by it: options and nodes, merged from what operators published and what events taught.
 
-A definition has two layers. `published` is the YAML of an operator; `learned` is what SDK calls carried. For a node that both
-know, the published layer wins field by field (semantics, Definitions). Whatever is wrong in the learned layer is left out and kept
-as a problem of its node, so that a bad event never stops the judging of the rest (R18).
+A definition has two layers. `published` is the YAML of an operator; `learned` is what SDK calls carried. For a node
+that both know, the published layer wins field by field. Whatever is wrong in the learned layer is left out and kept as a
+problem of its node, so that a bad event never stops the judging of the rest (R18).
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class Node:
 class Definition:
     """What one run is judged by: immutable, shared by all runs of the same version.
 
-    `nodes` are in the order in which they were stated. `problems` maps a node to what is wrong with what was learned of it.
+    `nodes` are in the order in which they were stated; `problems` maps a node to what is wrong with what was learned
+    of it.
     """
 
     def __init__(
@@ -208,7 +209,7 @@ class Definition:
 
     @cached_property
     def timed_roots(self) -> tuple[Node, ...]:
-        """Nodes with a timeout that are, or without their triggers would be, roots: their base is the run's first event (R9)."""
+        """Nodes with a timeout that are roots, or would be without their triggers: the first event starts their time."""
         return tuple(
             node
             for node in self.nodes.values()
@@ -272,7 +273,7 @@ class Definition:
         }
 
     def _acyclic(self, edges: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        """Cut the learned nodes out of every cycle: the published layer was checked, so a cycle leads through one of them."""
+        """Cut the learned nodes out of every cycle; the published layer was checked, so each has one of them."""
         while cycle := graph.find_cycle(edges):
             text = " → ".join(cycle)
             # Every learned edge of the cycle is cut, not just one: no order of arrival may decide which.

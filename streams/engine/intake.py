@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import orjson
 
-from schemas.errors import DeadLetterReason
-from schemas.wire import Event
 from streams.engine.flows import NODE_DEFAULTS, Definition, Given
 from streams.engine.runs import (
     ENTRY_BYTES,
@@ -19,6 +17,10 @@ from streams.engine.runs import (
     Run,
     Sticky,
 )
+
+if TYPE_CHECKING:
+    from schemas.errors import DeadLetterReason
+    from schemas.wire import Event
 
 Reception = Literal[
     "accepted", "duplicate", "conflicting_event", "unknown_node", "too_many_events", "too_large"
@@ -58,7 +60,10 @@ def receive(run: Run, event: Event, now: int) -> Received:
     run.size_bytes += size
     if event.node not in run.definition.nodes and run.definition.options.closed:
         run.unknown[event.event_id] = event.node
-        message = f"{event.node}: flow {run.flow} is closed and has no such node; its nodes are {', '.join(run.definition.nodes)}"
+        nodes = ", ".join(run.definition.nodes)
+        message = (
+            f"{event.node}: flow {run.flow} is closed and has no such node; its nodes are {nodes}"
+        )
         run.sticky.setdefault((event.node, "unknown_node"), Sticky(message, event.event_id))
         return Received("unknown_node")
     _enter(run, event, now)
@@ -70,23 +75,24 @@ def _refuse(run: Run, event: Event, size: int) -> Received | None:
     limit = run.definition.options.max_events_per_run
     if len(run) >= limit:
         reason: Literal["too_many_events", "too_large"] = "too_many_events"
-        message = f"{event.node}: the run has {limit} events, the most that max_events_per_run allows; further ones are dead letters"
+        message = f"the run has {limit} events, the most that max_events_per_run allows"
     elif run.size_bytes + size > MAX_STATE_BYTES:
         reason = "too_large"
-        message = f"{event.node}: with an event of {size} bytes the run's state would exceed {MAX_STATE_BYTES // 1024} KiB; such events are dead letters"
+        message = (
+            f"with {size} bytes more the run's state would exceed {MAX_STATE_BYTES // 1024} KiB"
+        )
     else:
         return None
+    message = f"{event.node}: {message}; events beyond it are dead letters"
     run.sticky.setdefault((event.node, reason), Sticky(message, event.event_id))
     return Received(reason, (reason, message))
 
 
 def _size_of(event: Event) -> int:
-    taught = (
-        len(orjson.dumps(event.teaches)) + _LESSON_BYTES * len(event.teaches)
-        if event.teaches
-        else 0
-    )
-    return ENTRY_BYTES + len(event.data) + 2 * len(event.event_id) + taught
+    size = ENTRY_BYTES + len(event.data) + 2 * len(event.event_id)
+    if event.teaches:
+        size += len(orjson.dumps(event.teaches)) + _LESSON_BYTES * len(event.teaches)
+    return size
 
 
 def _enter(run: Run, event: Event, now: int) -> None:
@@ -131,7 +137,7 @@ def _teach(run: Run, event: Event, entry: Entry) -> None:
 
 
 def _news_of_node(pinned: Definition, node: str, given: Given) -> dict[str, Any]:
-    """Return the fields that differ from what the pinned definition says; the published ones are not open to learning."""
+    """Return the fields that differ from the pinned definition; the published ones are not open to learning."""
     known = pinned.nodes.get(node)
     if known is None:
         return dict(given)

@@ -2,33 +2,36 @@
 
     records ─ grouped by run ─▶ each run: let time pass, take the event, decide ─▶ effects, in log order
 
-Runs do not see each other, so each goes through the whole batch alone; a run that waits for a script stops at that record and
-goes on when all runs have been asked. What is said bears the place in the log at which it was decided, and is put in that order
-at the end: how records are batched changes nothing.
+Runs do not see each other, so each goes through the whole batch alone; a run that waits for a script stops at that
+record and goes on when all runs have been asked. What is said bears the place in the log at which it was decided, and
+is put in that order at the end: how records are batched changes nothing.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from schemas.errors import DeadLetterReason
 from schemas.ids import state_key
-from schemas.wire import Event
 from streams.engine.absences import read_deadlines, read_owed, read_timeouts
 from streams.engine.causes import read_causes
 from streams.engine.deadlines import OUTAGE_NS, Gap, Waking, Wheel
-from streams.engine.definitions import Definitions
 from streams.engine.dependencies import Question, judge_dirty
 from streams.engine.intake import OPTIONS, receive
 from streams.engine.runs import SKEW_NS, Run
-from streams.engine.scripts import ScriptAnswer, ScriptCall
 from streams.engine.state import decode_run, encode_run, read_header
 from streams.engine.verdicts import Trigger, decide, encode_verdict, is_news, state_verdict
 from streams.engine.window import forgotten_at, next_due
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from schemas.errors import DeadLetterReason
+    from schemas.wire import Event
+    from streams.engine.definitions import Definitions
+    from streams.engine.scripts import ScriptAnswer, ScriptCall
 
 _TRIGGERS: Final[dict[str, Trigger]] = {
     "failed": "deadline",
@@ -79,6 +82,9 @@ class Judged:
     """Records for the definitions topic; they must be there before the states that name them."""
     counts: Counter[str] = field(default_factory=Counter[str])
     """How the events were received."""
+
+
+_AT_INSTANT, _AT_EVENT = False, True
 
 
 class _Place(NamedTuple):
@@ -175,7 +181,7 @@ class Partition:
     def next_due_ns(self) -> int | None:
         """Return the next instant at which a verdict may fall due, in nanoseconds, whole milliseconds."""
         while (instant := self._due.next_due_ns()) is not None:
-            # An entry may be older than the run's present deadline: put it where it belongs instead of waking for nothing.
+            # An entry may be older than the run's present deadline: put it where it belongs.
             due = [
                 waking
                 for waking in self._due.take_due(instant)
@@ -213,7 +219,7 @@ class Partition:
         return self._finish(passages, batch)
 
     def run_on(self, until_ns: int | None = None) -> Iterator[Judged]:
-        """Let time run on without a gap, past each due instant as it falls due, until nothing is due (or until then)."""
+        """Let time run on without a gap, past each instant as it falls due, until nothing is due (or until then)."""
         offset = -1
         while (instant := self.next_due_ns()) is not None and (
             until_ns is None or instant <= until_ns
@@ -314,7 +320,10 @@ class Partition:
             run.mark(entry.node, (entry,))
         judge_dirty(run, instant)
         self._decide(
-            run, instant, _Place(position, False, instant, run.opened_at, run.opened_offset), batch
+            run,
+            instant,
+            _Place(position, _AT_INSTANT, instant, run.opened_at, run.opened_offset),
+            batch,
         )
 
     # -- events ------------------------------------------------------------------------------------------------------
@@ -369,7 +378,7 @@ class Partition:
         passage.taking = False
         run.owed = read_owed(run)
         read_deadlines(run, now)
-        self._decide(run, now, _Place(position, True, 0, 0, 0), batch)
+        self._decide(run, now, _Place(position, _AT_EVENT, 0, 0, 0), batch)
         return []
 
     # -- decisions ---------------------------------------------------------------------------------------------------

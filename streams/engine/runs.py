@@ -1,10 +1,13 @@
 """Rule 1: what a run is, and how an event enters it, stands here; no Kafka, no clock of our own, no await.
 
-A `Run` holds what came (its entries, in order of happening per node) and what was said. Everything else — what an event depends
-on, what is owed, when something falls due — is read from that by the rules next door, at an instant that the caller names:
+A `Run` holds what came (its entries, in order of happening per node) and what was said. Everything else — what an
+event depends on, what is owed, when something falls due — is read from that by the rules next door, at an instant
+that the caller names:
 
-    an event comes     → accept (R2, R20, R22)  → teach (R14) → entries of the touched nodes are judged again (dependencies.py)
-    an instant passes  → what it decides is read (verdicts.py)
+    an event comes     → intake.py (R2, R20, R22), what it teaches (R14)
+                       → dependencies.py judges it and the entries that it touches (R4 to R9)
+    either way         → absences.py reads what is owed and until when (R10, R11), verdicts.py decides (R12, R15)
+    an instant passes  → verdicts.py decides anew
 
 Instants are nanoseconds since the epoch, as everywhere in the engine.
 """
@@ -12,13 +15,15 @@ Instants are nanoseconds since the epoch, as everywhere in the engine.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from schemas.wire import Event
-from streams.engine.deadlines import Gap
-from streams.engine.flows import Definition, Given
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from schemas.wire import Event
+    from streams.engine.deadlines import Gap
+    from streams.engine.flows import Definition, Given
 
 Standing = Literal["counted", "excluded", "undecided", "refused"]
 """What its filter made of an event (R4): `undecided` is "not yet", `refused` is a filter error."""
@@ -37,7 +42,7 @@ _happened: Final = attrgetter("ts", "event_id")
 
 
 class ScriptResult(NamedTuple):
-    """What a script said, and of which context: `seen` are the versions of the dependencies' occurrences that it saw."""
+    """What a script said of which context: `seen` are the versions of the dependencies' occurrences that it saw."""
 
     seen: tuple[int, ...]
     outcome: str
@@ -235,7 +240,7 @@ class Run:
         self.entries: dict[str, Entry] = {}
         self.unknown: dict[str, str] = {}
         """Events of nodes that a closed flow does not have: event id → node (R19)."""
-        self.sticky: dict[tuple[str, StickyKind], Sticky] = {}
+        self.sticky: dict[tuple[str, str], Sticky] = {}
         self.said = SILENT
         self.size_bytes = 0
         self.deadlines: dict[str, Deadline] = {}
@@ -244,7 +249,7 @@ class Run:
         self.owed: tuple[str, ...] = ()
         self.waiting: dict[str, Entry] = {}
         """Entries whose dependencies are not satisfied, by event id."""
-        self.failing: dict[tuple[str, EntryCause], list[Entry]] = {}
+        self.failing: dict[tuple[str, str], list[Entry]] = {}
         """Node and kind → the entries that are its cause."""
         self.timeouts: dict[str, int] = {}
         """Node → the instant at which its absence becomes a timeout (R10)."""
@@ -285,7 +290,7 @@ class Run:
 
 
 class Lesson(NamedTuple):
-    """What this run's events teach of one node (or, under the empty id, of the options): field → who said it last, and what.
+    """What this run's events teach of one node (or, under the empty id, of the options): field → who said it last.
 
     The latest `(ts, event_id)` that states a field wins, so that the order of arrival does not matter (R3).
     """

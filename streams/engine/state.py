@@ -1,21 +1,20 @@
-"""The stored form of a run: one line that can be read at a glance, then JSON (format 1).
+r"""The stored form of a run: one line that can be read at a glance, then JSON (format 1).
 
     1 <source offset> <wake_at or 0> <forget_at> <opened_at> <opened offset> <touched_at>\n{…}
 
-The first line serves recovery: which of two records is newer, and when the run must be looked at. A run is decoded only when
-an event or an instant reaches it. A later format gets a new first number, and this module reads both.
+The first line serves recovery: which of two records is newer, and when the run must be looked at. A run is decoded only
+when an event or an instant reaches it. A later format gets a new first number, and this module reads both.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from schemas.wire import Event
 from streams.engine.absences import read_owed, read_timeouts
 from streams.engine.deadlines import Gap
-from streams.engine.definitions import Definitions
 from streams.engine.dependencies import judge_dirty
 from streams.engine.intake import apply_lessons
 from streams.engine.runs import (
@@ -29,6 +28,9 @@ from streams.engine.runs import (
     Standing,
     Sticky,
 )
+
+if TYPE_CHECKING:
+    from streams.engine.definitions import Definitions
 
 FORMAT: Final = 1
 _STANDINGS: Final[tuple[Standing, ...]] = ("counted", "excluded", "undecided", "refused")
@@ -126,7 +128,7 @@ def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:
     run.sticky = {(node, kind): Sticky(*cause) for node, kind, *cause in body.get("sticky", ())}
     if "said" in body:
         revision, status, causes, absent = body["said"]
-        run.said = Said(revision, status, frozenset(map(tuple, causes)), frozenset(map(tuple, absent)))
+        run.said = Said(revision, status, _pairs(causes), _pairs(absent))
     run.deadlines = {
         node: Deadline(*deadline) for node, deadline in body.get("deadlines", {}).items()
     }
@@ -189,6 +191,10 @@ def _decode_entry(run: Run, stored: list[Any]) -> Entry:
         entry.admitted_at, filtered, validated = rest
         entry.filtered, entry.validated = _decode_result(filtered), _decode_result(validated)
     return entry
+
+
+def _pairs(stored: list[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    return frozenset([(first, second) for first, second in stored])
 
 
 def _decode_result(stored: list[Any] | None) -> ScriptResult | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from schemas.ids import verdict_id
 from schemas.wire import encode_json
 from streams.engine.absences import deadline_of, deps_satisfied
 from streams.engine.causes import NO_CAUSES, CauseKey, describe, read_causes, rests_on_limit
 from streams.engine.dependencies import base_of
-from streams.engine.flows import Node
 from streams.engine.runs import Entry, Occurrences, Run, Said
 from streams.engine.window import is_closed, settles_at
+
+if TYPE_CHECKING:
+    from streams.engine.flows import Node
 
 Status = Literal["passed", "failed", "incomplete"]
 Trigger = Literal["event", "deadline", "window", "definition"]
@@ -37,17 +39,15 @@ def decide(run: Run, now: int) -> Decision:
     causes = read_causes(run, now)
     if causes:
         return Decision("failed", causes, _NOBODY)
+    if not any(occurrences.counted for occurrences in run.nodes.values()):
+        return _UNDECIDED  # Nothing counted and nothing wrong: nothing to say.
     if run.owed:
         if not is_closed(run, now):
             return _UNDECIDED
-        if any(occurrences.counted for occurrences in run.nodes.values()):
-            return Decision(
-                "incomplete", NO_CAUSES, frozenset((node, _absence(run, node)) for node in run.owed)
-            )
-        return _UNDECIDED  # Nothing counted and nothing wrong: nothing to say.
-    if run.waiting or not any(occurrences.counted for occurrences in run.nodes.values()):
-        return _UNDECIDED
-    if run.grew and settles_at(run) > now:
+        return Decision(
+            "incomplete", NO_CAUSES, frozenset((node, _absence(run, node)) for node in run.owed)
+        )
+    if run.waiting or (run.grew and settles_at(run) > now):
         return _UNDECIDED
     return _PASSED
 

@@ -5,9 +5,13 @@ All of it is read from the run's state: nothing is set and nothing can be missed
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from streams.engine.deadlines import due
 from streams.engine.dependencies import grace_due
-from streams.engine.runs import Run
+
+if TYPE_CHECKING:
+    from streams.engine.runs import Run
 
 
 def pending_dues(run: Run) -> list[int]:

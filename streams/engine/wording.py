@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from streams.engine.deadlines import MS
+
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
 
@@ -18,9 +20,9 @@ def clock_text(instant_ns: int) -> str:
 
 def duration_text(duration_ns: int) -> str:
     """Return `5 s`, `1.5 s`, `15 min`; parts of a millisecond are shown only where there is nothing larger."""
-    if 0 < duration_ns < 1_000_000:
-        return f"{duration_ns / 1_000_000:.3f} ms"
-    ms = round(duration_ns / 1_000_000)
+    if 0 < duration_ns < MS:
+        return f"{duration_ns / MS:.3f} ms"
+    ms = round(duration_ns / MS)
     for size, unit in _UNITS:
         if ms >= size and ms * 1_000 % size == 0:
             return f"{ms / size:g} {unit}"
