@@ -1,0 +1,139 @@
+"""What a function reads from outside: its globals, its closure, and what each name stands for."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dis
+import sys
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+from producer_sdk._errors import CaptureError
+
+SANDBOX_MODULES = (
+    "base64",
+    "bisect",
+    "collections",
+    "copy",
+    "datetime",
+    "decimal",
+    "functools",
+    "hashlib",
+    "itertools",
+    "json",
+    "math",
+    "re",
+    "unicodedata",
+)
+"""The modules of the worker's sandbox from which a function may use things."""
+
+REFUSED_BUILTINS = frozenset(
+    (
+        *("__build_class__", "__import__", "compile", "eval", "exec"),  # more code
+        *("breakpoint", "copyright", "credits", "exit", "help", "license", "quit"),  # a person
+        *("input", "open", "print"),  # files
+        *("delattr", "dir", "globals", "id", "locals", "super", "vars"),  # the interpreter
+        *("classmethod", "staticmethod", "issubclass"),  # classes
+        *(
+            "aiter",
+            "anext",
+            "ascii",
+            "bytearray",
+            "callable",
+            "memoryview",
+        ),  # the sandbox lacks them
+    )
+)
+"""Builtin functions that the sandbox lacks, or that reach outside it."""
+
+
+class OutsideNames(NamedTuple):
+    """What a function reads that it does not bind itself.
+
+    Attributes:
+        values: names of its closure and its module, with what they stand for now.
+        builtins: names of builtins.
+    """
+
+    values: dict[str, Any]
+    builtins: set[str]
+
+
+def outside_names(function: FunctionType) -> OutsideNames:
+    """Return what `function`, and the functions in it, read from outside.
+
+    Raises:
+        CaptureError: a name that has no value, or a builtin that the sandbox lacks.
+    """
+    found = OutsideNames({}, set())
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            found.values[name] = cell.cell_contents
+        except ValueError:
+            raise CaptureError(f"it uses {name}, which has no value yet") from None
+    for name in _global_names(function.__code__):
+        if name in function.__globals__:
+            found.values[name] = function.__globals__[name]
+        elif name in REFUSED_BUILTINS:
+            raise CaptureError(f"it uses {name}(), which the sandbox does not have")
+        elif not hasattr(builtins, name):
+            raise CaptureError(f"it uses {name}, which is not defined")
+        else:
+            found.builtins.add(name)
+    return found
+
+
+def import_of(name: str, value: Any) -> ast.stmt | None:
+    """Return the import that binds `name` to `value`; None if it is not of a sandbox's module.
+
+    Raises:
+        CaptureError: a module that the sandbox lacks; continues "uses NAME, which …".
+    """
+    if isinstance(value, ModuleType):
+        if value.__name__ not in SANDBOX_MODULES:
+            raise CaptureError(
+                f"is the module {value.__name__}; the sandbox has {', '.join(SANDBOX_MODULES)}"
+            )
+        return ast.Import([_alias(value.__name__, name)])
+    if not isinstance(value, type | FunctionType | BuiltinFunctionType):
+        return None
+    for attribute in (value.__name__, name):
+        for module in SANDBOX_MODULES:
+            if getattr(sys.modules.get(module), attribute, None) is value:
+                return ast.ImportFrom(module, [_alias(attribute, name)], 0)
+    return None
+
+
+def check_imports(node: ast.AST) -> None:
+    """Refuse an import inside the function that the sandbox could not carry out."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Import):
+            modules = [item.name for item in part.names]
+        elif isinstance(part, ast.ImportFrom):
+            modules = [part.module or "."]
+        else:
+            continue
+        for module in modules:
+            if module not in SANDBOX_MODULES:
+                raise CaptureError(
+                    f"it imports {module}; the sandbox has {', '.join(SANDBOX_MODULES)}"
+                )
+
+
+def _alias(name: str, bound: str) -> ast.alias:
+    return ast.alias(name, None if name == bound else bound)
+
+
+def _global_names(code: CodeType) -> dict[str, None]:
+    """Return the globals that `code` and the code in it read, in order."""
+    names: dict[str, None] = {}
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in {"STORE_GLOBAL", "DELETE_GLOBAL"}:
+            raise CaptureError(f"it changes the global {instruction.argval}")
+        if instruction.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
+            names[instruction.argval] = None
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _global_names(constant)
+    return names

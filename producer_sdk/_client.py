@@ -1,0 +1,166 @@
+"""The state of the SDK in this process, and the way of a call to its sink."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from producer_sdk._config import Config, resolve
+from producer_sdk._errors import EventTooBig, UsageError
+from producer_sdk._fields import add_fields, report_texts
+from producer_sdk._guard import guard
+from producer_sdk._transport.null import NullSink
+from producer_sdk._wire import check_name, encode_event, run_key, run_text, start_event
+from producer_sdk._worker import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from producer_sdk._queue import EventQueue
+    from producer_sdk._transport import Sink, Transport
+    from producer_sdk._types import Stats
+
+log = logging.getLogger("producer_sdk")
+
+_NOT_INITIALIZED = "the SDK is not initialized: call initialize() first; this call sent nothing"
+_MS_PER_S = 1000
+
+
+class Client:
+    """One for each process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._config: Config | None = None
+        self.sink: Sink = NullSink("ignored_not_initialized", _NOT_INITIALIZED)
+
+    def initialize(self, arguments: Mapping[str, Any]) -> None:
+        """Resolve the configuration and choose the sink.
+
+        Args:
+            arguments: settings by name; None is the same as left out.
+        """
+        resolved = resolve(arguments, os.environ)
+        for problem in resolved.problems:
+            guard.report("fields_left_out", problem.about, f"initialize(): {problem.message}")
+        with self._lock:
+            if self._config is not None:
+                self._compare(resolved.config)
+            elif resolved.obstacle is not None:
+                self._refuse(resolved.obstacle)
+            else:
+                self._config = resolved.config
+                self.sink = _open_sink(resolved.config)
+
+    def record(
+        self,
+        kind: str,
+        node: str,
+        flow: str,
+        run_id: object,
+        data: object,
+        fields: Mapping[str, Any],
+    ) -> None:
+        """Make a record of one call and hand it to the sink.
+
+        Args:
+            kind: the type of the node: act or assert.
+            node: the node's id.
+            flow: the flow's name.
+            run_id: a text, or what becomes one.
+            data: what happened, an object.
+            fields: what the call says of its node.
+        """
+        sink = self.sink
+        if not sink.live:
+            sink.ignore()
+            return
+        ts_ns = time_ns()
+        try:
+            run = run_id if type(run_id) is str else run_text(run_id)
+            key = run_key(run)
+            event = start_event(kind, check_name("flow", flow), check_name("id", node), run, ts_ns)
+            if fields:
+                add_fields(event, fields)
+            value = encode_event(event, data, report_texts)
+        except EventTooBig as error:
+            guard.report("refused_too_big", error.about, f"{error.message}; nothing was sent")
+        except UsageError as error:
+            guard.report("refused_invalid", error.about, f"{error.message}; nothing was sent")
+        else:
+            sink.put((key, value))
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until what was recorded is delivered; say whether all was in time."""
+        return self.sink.flush(timeout_s)
+
+    def shutdown(self, timeout_s: float) -> bool:
+        """Flush, end the worker's thread and ignore further calls."""
+        with self._lock:
+            sink = self.sink
+            self._config = None
+            self.sink = NullSink("ignored_not_initialized", _NOT_INITIALIZED)
+        return sink.close(timeout_s)
+
+    def stats(self) -> Stats:
+        """Return the counts of this process."""
+        return guard.counters.snapshot(self.sink.waiting())
+
+    def after_fork(self) -> None:
+        """Start anew in a forked child: locks may be held by threads that are not there."""
+        guard.reset()
+        self._lock = threading.RLock()
+        self.sink = self.sink.after_fork()
+
+    def at_exit(self) -> None:
+        """Deliver what waits before the interpreter ends."""
+        config = self._config
+        if config is not None:
+            self.shutdown(config.exit_timeout_ms / _MS_PER_S)
+
+    def _compare(self, config: Config) -> None:
+        if config != self._config:
+            guard.report(
+                "fields_left_out",
+                "initialize",
+                "initialize() was called before with other settings, which stay; "
+                "call shutdown() first to change them",
+            )
+
+    def _refuse(self, obstacle: UsageError) -> None:
+        log.error("nothing is sent: %s", obstacle.message)
+        self.sink = NullSink("ignored_not_initialized", None)
+        if guard.strict:
+            raise obstacle
+
+
+def _open_sink(config: Config) -> Sink:
+    if config.disabled:
+        return NullSink("ignored_disabled", None)
+    return Delivery(config, guard.counters, _open_kafka, _run_at_exit_of_multiprocessing)
+
+
+def _open_kafka(config: Config, queue: EventQueue) -> Transport:
+    # Called by the worker's thread: aiokafka is not loaded before it is used.
+    from producer_sdk._transport.kafka import KafkaTransport  # noqa: PLC0415 -- see above
+
+    return KafkaTransport(config, queue)
+
+
+def _run_at_exit_of_multiprocessing() -> None:
+    """Flush at the end of a child of multiprocessing, which runs no exit hooks of the interpreter."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, client.at_exit, exitpriority=0)
+
+
+client = Client()
+"""The client of this process."""
+
+atexit.register(client.at_exit)
+os.register_at_fork(after_in_child=client.after_fork)

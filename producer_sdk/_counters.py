@@ -1,0 +1,54 @@
+"""Counts of what became of every call, for `stats()`."""
+
+from __future__ import annotations
+
+import threading
+from typing import Literal, TypeAlias, get_args
+
+from producer_sdk._types import Stats
+
+Loss: TypeAlias = Literal[
+    "refused_invalid",
+    "refused_too_big",
+    "ignored_not_initialized",
+    "ignored_disabled",
+    "fields_left_out",
+    "values_made_strings",
+    "scripts_not_sent",
+    "internal_errors",
+]
+"""What a call can lose before its event is in the queue."""
+
+QueueCount: TypeAlias = Literal[
+    "delivered", "dropped_queue_full", "dropped_too_big", "dropped_at_shutdown"
+]
+"""What can become of an event in the queue."""
+
+
+class Counters:
+    """The counts of this process.
+
+    Losses are added under a lock of their own, the counts of the queue by the queue, under its
+    lock. This lock may be taken again by its own thread, which a signal handler interrupts anywhere.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._losses: dict[Loss, int] = dict.fromkeys(get_args(Loss), 0)
+        self.queue: dict[QueueCount, int] = dict.fromkeys(get_args(QueueCount), 0)
+
+    def add(self, loss: Loss, count: int = 1) -> None:
+        """Count `count` more of a loss."""
+        with self._lock:
+            self._losses[loss] += count
+
+    def reset(self) -> None:
+        """Start anew in a forked child, whose lock may be held by a thread that is not there."""
+        self.__init__()
+
+    def snapshot(self, waiting: int) -> Stats:
+        """Return all counts, with the number of events that wait."""
+        queue = dict(self.queue)
+        return Stats(
+            recorded=waiting + sum(queue.values()), waiting=waiting, **queue, **self._losses
+        )

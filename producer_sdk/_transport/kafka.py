@@ -1,0 +1,214 @@
+"""Delivery to Kafka: idempotent batches, one on its way for each partition, in the order of calls.
+
+A producer is disposable, records are not. Whatever goes wrong with a producer that it does not
+mend by itself, it is closed and another one sends what was not acknowledged, in the same order;
+what the broker had taken all the same has the same event id, and counts once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.metadata
+import time
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any, cast
+
+from aiokafka import AIOKafkaProducer, partitioner
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError
+
+from producer_sdk._transport.backoff import Backoff
+from producer_sdk._transport.health import Health
+from producer_sdk._transport.quiet import quiet_aiokafka
+from producer_sdk._transport.security import security_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from producer_sdk._config import Config
+    from producer_sdk._queue import EventQueue, Numbered
+
+_BATCH_BYTES = 512 * 1024
+_BATCH_EVENTS = 2_000
+_WINDOW_EVENTS = 10_000
+_WINDOW_BYTES = 8 * 1024 * 1024
+_POLL_S = 0.02
+_CONNECT_S = 20.0
+_ACKNOWLEDGE_S = 20.0
+_CLOSE_S = 2.0
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
+
+
+class NoTopicError(Exception):
+    """The events topic does not exist, or this user may not see it."""
+
+
+@functools.lru_cache(
+    maxsize=20_000
+)  # aiokafka's murmur2 is written in Python; a run has several events
+def _hash(key: bytes) -> int:
+    murmur2 = cast("Callable[[bytes], int]", partitioner.murmur2)  # pyright: ignore[reportUnknownMemberType]
+    return murmur2(key) & 0x7FFFFFFF
+
+
+class KafkaTransport:
+    """Carries records from the queue to the events topic.
+
+    Each partition has a lane: the records that wait for it, of which one batch is on its way.
+    """
+
+    def __init__(self, config: Config, queue: EventQueue) -> None:
+        self._config = config
+        self._queue = queue
+        self._health = Health(config, queue)
+        self._backoff = Backoff()
+        self._batch_bytes = _BATCH_BYTES
+        self._producer: AIOKafkaProducer | None = None
+        self._partitions = 0
+        self._lanes: defaultdict[int, deque[Numbered]] = defaultdict(deque)
+        self._headers = [
+            ("content-type", b"application/json"),
+            ("duly-sdk", f"python/{_own_version()}".encode()),
+        ]
+        quiet_aiokafka()
+
+    async def drain(self) -> None:
+        """Deliver what the queue holds, however long that takes."""
+        while not (self._queue.is_drained() and self._in_lanes() == 0):
+            try:
+                producer = self._producer or await self._connect()
+                await self._send_all(producer)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, records are kept and sent again
+                self._health.failed(error)
+                await self._disconnect()
+                await asyncio.sleep(self._backoff.next_s())
+
+    async def close(self) -> None:
+        """Let go of the connection, without waiting for a broker that does not answer."""
+        await self._disconnect()
+
+    async def _connect(self) -> AIOKafkaProducer:
+        config = self._config
+        self._producer = producer = AIOKafkaProducer(
+            bootstrap_servers=",".join(config.bootstrap_servers),
+            client_id=config.client_id,
+            acks="all",
+            enable_idempotence=config.idempotence,
+            compression_type=None if config.compression == "none" else config.compression,
+            max_batch_size=self._batch_bytes,
+            **security_options(config),
+        )
+        async with asyncio.timeout(_CONNECT_S):
+            await producer.start()
+            # Asked of all topics: asking for one by name would make the broker create it, with
+            # settings that the worker refuses.
+            metadata: Any = await producer.client.fetch_all_metadata()
+            if config.topic not in metadata.topics():
+                raise NoTopicError(
+                    f"the topic {config.topic} does not exist, or this user may not see it; "
+                    "the worker creates it, and so does `duly topics apply`"
+                )
+            self._partitions = len(await producer.partitions_for(config.topic))
+        return producer
+
+    async def _disconnect(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        # All else in this loop belongs to the producer. It would send on for ever.
+        await _cancel_other_tasks()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await producer.stop()
+        except Exception as error:  # noqa: BLE001 -- it is given up in any case
+            self._health.failed(error)
+        await _cancel_other_tasks()
+
+    async def _send_all(self, producer: AIOKafkaProducer) -> None:
+        """Send until nothing is left.
+
+        Raises:
+            Exception: whatever a batch failed with; its records are still in their lanes.
+        """
+        sending: dict[int, asyncio.Task[None]] = {}
+        while True:
+            await self._gather()
+            self._fill_lanes()
+            for partition, lane in self._lanes.items():
+                if lane and partition not in sending:
+                    sending[partition] = asyncio.create_task(
+                        self._send_batch(producer, partition, lane)
+                    )
+            if not sending:
+                return
+            await asyncio.wait(
+                sending.values(), timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            for partition in [number for number, task in sending.items() if task.done()]:
+                sending.pop(partition).result()
+
+    async def _gather(self) -> None:
+        """Wait for more events, so that they share a request."""
+        if len(self._queue) < _BATCH_EVENTS:
+            await asyncio.sleep(self._config.linger_ms / 1000)
+
+    def _fill_lanes(self) -> None:
+        room = _WINDOW_EVENTS - self._in_lanes()
+        if room <= 0:
+            return
+        for numbered in self._queue.take(room, _WINDOW_BYTES):
+            key = numbered[1][0]
+            self._lanes[_hash(key) % self._partitions].append(numbered)
+
+    def _in_lanes(self) -> int:
+        return sum(len(lane) for lane in self._lanes.values())
+
+    async def _send_batch(
+        self, producer: AIOKafkaProducer, partition: int, lane: deque[Numbered]
+    ) -> None:
+        """Send the first records of a lane as one batch, and take them out once acknowledged."""
+        batch: Any = producer.create_batch()
+        headers = [*self._headers, ("produced-at", b"%d" % time.time_ns())]
+        for _, (key, value) in lane:
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                break
+        count: int = batch.record_count()
+        try:
+            sent = cast(
+                "asyncio.Future[Any]",
+                await producer.send_batch(batch, self._config.topic, partition=partition),
+            )
+            async with asyncio.timeout(_ACKNOWLEDGE_S):
+                await sent
+        except _TOO_LARGE:
+            self._make_smaller(lane, count)
+            raise
+        self._settle(lane, count, "delivered")
+        self._backoff.reset()
+        self._health.delivered()
+
+    def _make_smaller(self, lane: deque[Numbered], count: int) -> None:
+        """Send smaller batches to a broker that takes less; give up a record that is too much."""
+        if count > 1:
+            self._batch_bytes = max(1, self._batch_bytes // 2)
+        else:
+            self._settle(lane, 1, "dropped_too_big")
+
+    def _settle(self, lane: deque[Numbered], count: int, outcome: Any) -> None:
+        records: Sequence[Numbered] = [lane.popleft() for _ in range(count)]
+        lowest = min((waiting[0][0] for waiting in self._lanes.values() if waiting), default=None)
+        self._queue.settle(records, outcome, lowest)
+
+
+async def _cancel_other_tasks() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+def _own_version() -> str:
+    try:
+        return importlib.metadata.version("duly")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,151 @@
+"""What callers pass and get: the public types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDict
+
+if TYPE_CHECKING:
+    import os
+
+
+class Dependency(TypedDict):
+    """One event of a direct dependency, as a script sees it in `ctx["deps"]`."""
+
+    flow: str
+    id: str
+    data: dict[str, Any]
+
+
+class Context(TypedDict):
+    """The second argument of a script: what came before the event that is judged.
+
+    `deps` holds the counted events of the direct dependencies; `data`, present with exactly one
+    entry in `dep_ids`, the data of the latest of them that came before the event.
+    """
+
+    deps: list[Dependency]
+    data: NotRequired[dict[str, Any]]
+
+
+Script: TypeAlias = Callable[[dict[str, Any], Context], bool]
+"""A validator or filter, `(data, ctx) -> bool`; sent as source and run by the worker's sandbox."""
+
+RunId: TypeAlias = str | Callable[[], str]
+"""Which execution of the flow; a function of no arguments is called at once, by the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCondition:
+    """A condition on the time of a node.
+
+    Attributes:
+        timeout_ms: milliseconds after the latest dependency by which the node must have an
+            event; 0 is no deadline.
+    """
+
+    timeout_ms: int
+
+
+class FlowOptions(TypedDict, total=False):
+    """Options of a flow, which an event may carry; what each does is in docs/concepts.md."""
+
+    window_ms: int
+    max_open_ms: int
+    settle_ms: int
+    grace_ms: int
+    clock_tolerance_ms: int
+    retention_ms: int
+    max_events_per_run: int
+    closed: bool
+
+
+class NodeFields(TypedDict, total=False):
+    """What a call may say about its node beside the event; None is the same as left out.
+
+    Attributes:
+        filter: `False` excludes this event, `True` counts it; a function is judged by the worker.
+        dep_ids: nodes that come before this one, or a function that returns them.
+        dep_mode: whether all of `dep_ids` must have come, or any one.
+        validator: what must hold for the event, a function judged by the worker.
+        conditions: deadlines, or a function that returns them.
+        required: whether a run without this node is incomplete.
+        branch: a label that alternatives share; an event of one excuses the others.
+        exclusive: whether events of two alternatives are a failure.
+        ends_run: whether an event of this node ends what the run still owes.
+        description: a sentence for people.
+        additional_meta: any further JSON object, shown and not judged.
+        options: options of the whole flow.
+    """
+
+    filter: bool | Script | None
+    dep_ids: Sequence[str] | Callable[[], Sequence[str]] | None
+    dep_mode: Literal["all", "any"] | None
+    validator: Script | None
+    conditions: Sequence[NodeCondition] | Callable[[], Sequence[NodeCondition]] | None
+    required: bool | None
+    branch: str | None
+    exclusive: bool | None
+    ends_run: bool | None
+    description: str | None
+    additional_meta: Mapping[str, Any] | None
+    options: FlowOptions | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What became of all calls of this process since it started or was forked.
+
+    Every event that a call recorded is waiting, delivered or in one of the `dropped_` counts.
+
+    Attributes:
+        recorded: events taken by the queue.
+        delivered: events that the broker has acknowledged.
+        waiting: events in the queue or on their way.
+        dropped_queue_full: the oldest events, given up because the queue was full.
+        dropped_too_big: events that the broker refused for their size.
+        dropped_at_shutdown: events not delivered when the time of `shutdown` was over.
+        refused_invalid: calls without a usable flow, id or run_id.
+        refused_too_big: calls whose event would have more than 256 KiB.
+        ignored_not_initialized: calls before `initialize`, after `shutdown` or without a broker.
+        ignored_disabled: calls while `DULY_DISABLED` is set.
+        fields_left_out: fields that could not be used and were left out of their event.
+        values_made_strings: values in `data` or `additional_meta` that JSON lacks, sent as text.
+        scripts_not_sent: events whose validator or filter could not be sent as source.
+        internal_errors: defects of the SDK itself, caught.
+    """
+
+    recorded: int = 0
+    delivered: int = 0
+    waiting: int = 0
+    dropped_queue_full: int = 0
+    dropped_too_big: int = 0
+    dropped_at_shutdown: int = 0
+    refused_invalid: int = 0
+    refused_too_big: int = 0
+    ignored_not_initialized: int = 0
+    ignored_disabled: int = 0
+    fields_left_out: int = 0
+    values_made_strings: int = 0
+    scripts_not_sent: int = 0
+    internal_errors: int = 0
+
+
+class Settings(TypedDict, total=False):
+    """Settings of `initialize`; None is the same as left out. docs/sdk.md describes each."""
+
+    topic_prefix: str | None
+    disabled: bool | None
+    client_id: str | None
+    linger_ms: int | None
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] | None
+    max_queue_events: int | None
+    max_queue_bytes: int | None
+    exit_timeout_ms: int | None
+    idempotence: bool | None
+    ssl_ca: str | os.PathLike[str] | None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None
+    sasl_username: str | None
+    sasl_password: str | None
+    sasl_allow_plaintext: bool | None

@@ -1,0 +1,168 @@
+"""The thread that delivers: its own event loop, which runs only while there is something to send."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, TypeAlias
+
+from producer_sdk._queue import EventQueue
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from producer_sdk._config import Config
+    from producer_sdk._counters import Counters
+    from producer_sdk._transport import Transport
+    from producer_sdk._wire import Record
+
+    OpenTransport: TypeAlias = Callable[[Config, EventQueue], Transport]
+
+log = logging.getLogger("producer_sdk")
+
+_STOP_S = 3.0
+_PAUSE_AFTER_DEFECT_S = 1.0
+
+
+class Delivery:
+    """The sink that sends: a bounded queue and the thread that empties it.
+
+    The thread starts at the first record, so that a server that forks its workers after
+    `initialize` has no thread to lose.
+
+    Args:
+        config: the configuration.
+        counters: where to count.
+        open_transport: makes the transport; called in the thread.
+        on_start: called before the thread is started, in the process that it will run in.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        config: Config,
+        counters: Counters,
+        open_transport: OpenTransport,
+        on_start: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._on_start = on_start
+        self._counters = counters
+        self._open_transport = open_transport
+        self._queue = EventQueue(config.max_queue_events, config.max_queue_bytes, counters)
+        self._lock = threading.RLock()
+        self._worker: _Worker | None = None
+        self._forebear: Delivery | None = None
+
+    def put(self, record: Record) -> None:
+        """Queue a record; never waits."""
+        self._queue.put(record)
+        if self._worker is None:
+            self._start()
+
+    def ignore(self) -> None:
+        """Do nothing: a live sink ignores no call."""
+
+    def waiting(self) -> int:
+        """Return how many records wait, those on their way included."""
+        return len(self._queue)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until what is queued now is delivered; say whether all was in time."""
+        return self._queue.flush(timeout_s)
+
+    def close(self, timeout_s: float) -> bool:
+        """Flush and end the thread; what is not delivered by then is given up."""
+        delivered = self.flush(timeout_s)
+        if self._worker is not None:
+            self._worker.stop()
+        lost = self._queue.abandon()
+        if lost:
+            log.error(
+                "%d events were not delivered within %.1f s of shutdown and are lost; "
+                "is the broker reachable?",
+                lost,
+                timeout_s,
+            )
+        return delivered
+
+    def after_fork(self) -> Delivery:
+        """Return a new one: what is queued and connected here is the parent's to send."""
+        child = Delivery(self._config, self._counters, self._open_transport, self._on_start)
+        # Kept, not collected: closing the parent's event loop in the child would unregister its
+        # sockets from the epoll instance that both share.
+        child._forebear = self
+        return child
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._worker is None:
+                self._on_start()
+                self._worker = _Worker(self._config, self._queue, self._open_transport)
+
+
+class _Worker:
+    """One thread, one loop, one transport."""
+
+    def __init__(self, config: Config, queue: EventQueue, open_transport: OpenTransport) -> None:
+        self._config = config
+        self._queue = queue
+        self._open_transport = open_transport
+        self._stopping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        # A daemon: a host that ends without `shutdown` is not kept; the exit hook flushes.
+        self._thread = threading.Thread(target=self._run, name="duly-sdk", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, whatever it is waiting for; takes up to `_STOP_S` seconds."""
+        self._stopping = True
+        self._queue.wake()
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # closed just now
+                loop.call_soon_threadsafe(self._interrupt)
+        self._thread.join(_STOP_S)
+
+    def _interrupt(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _run(self) -> None:
+        # asyncio and aiokafka are loaded here: the host's import pays for neither.
+        from producer_sdk._transport.loop import PrivateLoop  # noqa: PLC0415 -- see above
+
+        self._loop = loop = PrivateLoop()
+        try:
+            transport = self._open_transport(self._config, self._queue)
+            while not self._stopping:
+                self._queue.wait()
+                self._drain(loop, transport)
+            loop.run_until_complete(transport.close())
+        except Exception:
+            log.exception("the delivery of events ended by a defect of the SDK; restart to resume")
+        finally:
+            loop.close()
+
+    def _drain(self, loop: asyncio.AbstractEventLoop, transport: Transport) -> None:
+        import asyncio  # noqa: PLC0415 -- loaded by the loop already
+
+        self._task = loop.create_task(transport.drain())
+        if self._stopping:
+            self._task.cancel()
+        try:
+            loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            return
+        except Exception:
+            # Whatever it is, events must not stop for it.
+            log.exception("delivery failed by a defect of the SDK; it goes on in a second")
+            time.sleep(_PAUSE_AFTER_DEFECT_S)
+            self._queue.wake()
+        finally:
+            self._task = None
