@@ -92,7 +92,7 @@ def _load(name: str) -> Callable[[Limits], Engine]:
     module, cls, extra = ENGINES[name]
     try:
         return getattr(import_module(module), cls)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise NotCompiled(
             f"the script engine {name!r} is not installed here ({error}): "
             f"pip install 'duly[{extra}]'"

@@ -6,6 +6,7 @@ elsewhere a process can only limit itself, and the engines' own bounds stand alo
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -13,40 +14,45 @@ import time
 if sys.platform == "linux":
     import resource
 
-LEASH_S = 5
-"""CPU time after which the kernel ends a sandbox process that nobody has spoken to meanwhile."""
+
+LEASH_S = 2
+"""CPU time beyond what it was granted after which the kernel ends a sandbox process."""
 
 _AS_RESERVE_BYTES = 512 << 20
 """Address space of a process beside the heap of its scripts: code, stacks, allocator."""
 
 
-def confine(pid: int, memory_bytes: int) -> None:
-    """Take from another process of ours all that a script's sandbox does not need.
+def confine(pid: int, memory_bytes: int, seconds: float) -> None:
+    """Take from a process of ours all that a script's sandbox does not need, and leash it.
+
+    To be said before each use. The leash is for the day on which our own process is killed: its
+    sandbox processes see their pipes close, but one that is stuck in a script looks at no pipe; it
+    would spin for ever, and is ended by the kernel instead.
 
     Args:
         pid: a process of the same user.
         memory_bytes: the heap that its scripts may use.
+        seconds: CPU time that it needs for what it is given now.
     """
     if sys.platform != "linux":
         return
     space = memory_bytes + _AS_RESERVE_BYTES
-    for what, amount in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 0),  # what is open stays open, nothing is opened any more
-        (resource.RLIMIT_AS, space),
-    ):
-        resource.prlimit(pid, what, (amount, amount))
+    with contextlib.suppress(OSError):  # it died just now, or a container forbids prlimit
+        cpu_s = math.ceil(_cpu_time(pid) + seconds) + LEASH_S
+        resource.prlimit(pid, resource.RLIMIT_CPU, (cpu_s, resource.RLIM_INFINITY))
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, 0))  # what is open stays open
+        resource.prlimit(pid, resource.RLIMIT_AS, (space, space))
 
 
-def put_on_leash(pid: int) -> None:
-    """Let a process run for `LEASH_S` more seconds of CPU; to be said before each use.
+def cpu_time(pid: int) -> float:
+    """Return how many seconds of CPU a process has used; infinity where nobody can tell."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return _cpu_time(pid)
+    return math.inf
 
-    A worker that is killed cannot end its sandbox processes. One that waits for work sees its pipe
-    close; one that is stuck in a script would spin for ever, and is ended by the kernel instead.
-    """
-    if sys.platform != "linux":
-        return
-    used_s = time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3), which Python lacks
-    limit_s = math.ceil(used_s) + LEASH_S
-    resource.prlimit(pid, resource.RLIMIT_CPU, (limit_s, resource.RLIM_INFINITY))
+
+def _cpu_time(pid: int) -> float:
+    return time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3), which Python lacks

@@ -32,13 +32,16 @@ class Fault(NamedTuple):
     message: str
     """What happened, for people: `took more than 50 ms`."""
 
+    starved: bool = False
+    """Whether the time passed while the machine was busy with something else."""
+
 
 class Pass(NamedTuple):
     """What became of the first calls of a pass: at least one is answered or at fault."""
 
     answers: list[ScriptAnswer]
     fault: Fault | None = None
-    """Of the call behind the last answer; the calls after that one have not run."""
+    """Of the call behind the last answer, if there is one; the calls after it have not run."""
 
 
 class Program(Protocol):

@@ -7,7 +7,6 @@ this costs and what was measured.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic_monty import (
@@ -21,7 +20,7 @@ from pydantic_monty import (
 )
 
 from streams.log import get_logger
-from streams.validators.confinement import confine, put_on_leash
+from streams.validators.confinement import confine, cpu_time
 from streams.validators.engine import Fault, NotCompiled, Pass
 from streams.validators.pysource.program import TEXTS, read_script
 from streams.validators.pysource.wording import explained_answer, plain_answer
@@ -39,7 +38,8 @@ MAX_CALLS_PER_PASS = 1_000
 MAX_BYTES_PER_PASS = 4 << 20
 """A pass takes no more calls than this, so that their data stay small beside their memory."""
 
-MAX_RECURSION = 200
+COMPILE_S = 5
+"""Time to compile a script; none of it runs yet, so that only a busy machine needs as much."""
 
 TWIN_SLOWNESS = 4
 """The twin that explains a failure takes up to this many times the time of the script."""
@@ -60,8 +60,6 @@ class PythonEngine:
             feed_duration_limit_grace=0.1,
         )
         self._pool.__enter__()
-        self._confined: set[int] = set()
-        self._lock = threading.Lock()
 
     def stop(self) -> None:
         """End the worker processes; see `Engine`."""
@@ -76,59 +74,61 @@ class PythonEngine:
 
     def _check(self, text: str) -> None:
         """Compile a program by running it on nothing."""
-        fault = self.feed(text, [], self._limits.call_s).fault
-        if fault is not None:
-            raise NotCompiled(f"python: {fault.message}")
+        fault = None
+        for _ in range(2):  # a process that was killed meanwhile says nothing about the script
+            fault = self.feed(text, [], COMPILE_S).fault
+            if fault is None:
+                return
+            if fault.outcome == "error":
+                break
+        raise NotCompiled(f"python: {fault.message if fault else ''}")
 
     def feed(self, text: str, texts: list[bytes], seconds: float) -> Feed:
         """Run a program on `texts` in a fresh session, and return the lines that it printed."""
         printed = CollectString()
         fault = None
         try:
-            self._run(text, texts, seconds, printed)
+            fault = self._run(text, texts, seconds, printed)
         except MontyError as error:
-            fault = self._fault(error, seconds)
+            fault = _fault(error)
         except Exception as error:  # a script costs its own answers, whatever happens
             log.exception("the python sandbox failed")
             fault = Fault("limit", f"the sandbox failed ({error})")
         return Feed(printed.output.split("\n")[:-1], fault)
 
-    def _run(self, text: str, texts: list[bytes], seconds: float, printed: CollectString) -> None:
+    def _run(
+        self, text: str, texts: list[bytes], seconds: float, printed: CollectString
+    ) -> Fault | None:
         memory_bytes = self._limits.memory_bytes + sum(map(len, texts))
         checkout = self._pool.checkout(
-            limits={
-                "max_feed_duration_secs": seconds,
-                "max_memory": memory_bytes,
-                "max_recursion_depth": MAX_RECURSION,
-            },
+            limits={"max_feed_duration_secs": seconds, "max_memory": memory_bytes},
             os_policy=_NO_WORLD,
             assert_message_annotations=False,
         )
         with checkout as session:
-            self._confine(session.worker_pid)
-            session.feed_run(text, inputs={TEXTS: texts}, print_callback=printed)
-
-    def _confine(self, pid: int | None) -> None:
-        if pid is None:
-            return
-        with self._lock:
-            if pid not in self._confined:
-                confine(pid, self._limits.memory_bytes + MAX_BYTES_PER_PASS)
-                self._confined.add(pid)
-        put_on_leash(pid)
-
-    def _fault(self, error: MontyError, seconds: float) -> Fault:
-        message = error.display("type-msg") if isinstance(error, _Displayed) else str(error)
-        if isinstance(error, MontyCrashedError):
-            return Fault("limit", f"its sandbox process was ended ({message})")
-        if message.startswith("TimeoutError: feed time limit"):
-            return Fault("limit", f"took more than {seconds * 1_000:.0f} ms")
-        if message.startswith("MemoryError: memory limit"):
-            return Fault("limit", f"used more than {self._limits.memory_mb} MiB of memory")
-        return Fault("error", message)
+            pid = session.worker_pid or 0
+            confine(pid, memory_bytes, seconds)
+            used_s = cpu_time(pid)
+            try:
+                session.feed_run(text, inputs={TEXTS: texts}, print_callback=printed)
+            except MontyError as error:
+                return _fault(error)._replace(starved=cpu_time(pid) - used_s < seconds / 2)
+        return None
 
 
-_Displayed = MontyRuntimeError | MontySyntaxError
+def _fault(error: MontyError) -> Fault:
+    """Return what an exception means that a program of ours let through: it catches a script's."""
+    if isinstance(error, MontyCrashedError):
+        what = "took too long and" if error.timed_out else "crashed, and"
+        return Fault("limit", f"{what} its sandbox process was ended")
+    message = str(error)
+    if isinstance(error, MontyRuntimeError | MontySyntaxError):
+        message = error.display("type-msg")
+    if message.startswith("TimeoutError:"):
+        return Fault("limit", "took too long")
+    if message.startswith("MemoryError:"):
+        return Fault("limit", "used too much memory")
+    return Fault("error", message)
 
 
 class Feed(NamedTuple):

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from streams.validators.limits import Limits
 
 
+STARVED_FACTOR = 8
+"""A call that got no CPU in its time, twice, gets this many times as much: it is not to blame."""
+
+
 class Deadline:
     """The instant at which the time of a batch is over; it runs from the first question on."""
 
@@ -75,7 +79,7 @@ class Round:
                 return answers + [refusal] * len(rest)
             done, fault = self._pass(rest)
             answers += done
-            if fault is not None:
+            if fault is not None and len(done) < len(rest):
                 answers.append(self._second_try(rest[len(done)], fault))
         return answers
 
@@ -107,16 +111,21 @@ class Round:
         return result.answers, result.fault
 
     def _second_try(self, call: ScriptCall, fault: Fault) -> ScriptAnswer:
-        """Run alone the call at which a pass stopped; only a limit is worth it (R6)."""
-        if fault.outcome == "limit":
-            answers, second = self._program.run([call], self._limits.call_s)
-            if second is None:
+        """Run alone the call at which a pass stopped (R6)."""
+        for seconds in (self._limits.call_s, self._limits.call_s * STARVED_FACTOR):
+            if fault.outcome == "error":
+                break
+            answers, again = self._program.run([call], seconds)
+            if answers or again is None:
                 return answers[0]
-            fault = second
+            fault = again
+            if not fault.starved:
+                break
         if fault.outcome == "error":
             return ScriptAnswer("error", cut(f"{call.engine}: {fault.message}"))
         self._bench.strike(call.engine, call.source)
-        return _limit(call.engine, f"{fault.message}, twice")
+        allowed = f"{self._limits.call_ms} ms and {self._limits.memory_mb} MiB are allowed"
+        return _limit(call.engine, f"{fault.message}, twice ({allowed})")
 
 
 def _limit(engine: str, message: str) -> ScriptAnswer:

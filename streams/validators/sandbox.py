@@ -70,7 +70,7 @@ class ScriptSandbox:
         """See `Sandbox`."""
         threads, self._threads = self._threads, None
         if threads is not None:
-            await asyncio.to_thread(threads.shutdown, cancel_futures=True)
+            await asyncio.to_thread(threads.shutdown)
             await asyncio.to_thread(self._scripts.stop)
 
     async def check(self, engine: str, source: str, kind: str) -> str | None:  # noqa: ARG002  # filters and validators are written alike
@@ -94,10 +94,12 @@ class ScriptSandbox:
             answers.update(zip(groups[script], found, strict=True))
         return [answers[number] for number in range(len(calls))]
 
-    async def _in_thread(self, function: Callable[[*_Args], _Result], *args: *_Args) -> _Result:
+    def _in_thread(
+        self, function: Callable[[*_Args], _Result], *args: *_Args
+    ) -> asyncio.Future[_Result]:
         if self._threads is None:
             raise RuntimeError("the sandbox is not started")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        return asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
     def _refusal(self, engine: str, source: str) -> str | None:
         try:

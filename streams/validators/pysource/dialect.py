@@ -34,7 +34,7 @@ _CONSUMING_METHODS = _IMPORTED_CONSUMERS | words(
 )
 
 _UNBOUND_TYPES = words("bytes dict float frozenset int list set str tuple")
-_CLASS_METHODS = words("fromhex fromkeys from_bytes maketrans")
+_CLASS_METHODS = words("fromhex fromkeys")
 
 STEPPERS = frozenset(("any", "all", "next"))
 
@@ -186,7 +186,8 @@ class _Dialect(ast.NodeTransformer):
     # --- unbound methods
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if self._builtin(node.value) in _UNBOUND_TYPES and node.attr not in _CLASS_METHODS:
+        is_type = self._builtin(node.value) in _UNBOUND_TYPES
+        if is_type and isinstance(node.ctx, ast.Load) and node.attr not in _CLASS_METHODS:
             return ast.copy_location(_unbound(node.attr), node)
         self.generic_visit(node)
         return node

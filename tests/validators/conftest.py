@@ -1,0 +1,88 @@
+"""A sandbox for the tests of this folder, and short ways to ask it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+import pytest
+
+from streams.engine.scripts import ScriptAnswer, ScriptCall
+from streams.validators import Limits, create_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.validators import Sandbox
+
+
+class Asker:
+    """Asks a sandbox one call at a time, without its event loop in the way."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def __call__(
+        self,
+        source: str,
+        data: Any = None,
+        ctx: Any = None,
+        *,
+        engine: str = "python",
+        kind: Literal["filter", "validator"] = "validator",
+    ) -> ScriptAnswer:
+        """Return the answer of one script on one event."""
+        return self.all([call(source, data, ctx, engine=engine, kind=kind)])[0]
+
+    def all(self, calls: list[ScriptCall]) -> list[ScriptAnswer]:
+        """Return the answers to a batch."""
+        return asyncio.run(self.sandbox.evaluate(calls))
+
+    def refusal(self, source: str, engine: str = "python") -> str | None:
+        """Return why a script is refused."""
+        return asyncio.run(self.sandbox.check(engine, source, "validator"))
+
+
+def call(
+    source: str,
+    data: Any = None,
+    ctx: Any = None,
+    *,
+    engine: str = "python",
+    kind: Literal["filter", "validator"] = "validator",
+) -> ScriptCall:
+    """Return a call with `data` and `ctx` as JSON; bytes are taken as they are."""
+
+    def text(value: Any, default: Any) -> bytes:
+        return (
+            value if isinstance(value, bytes) else orjson.dumps(default if value is None else value)
+        )
+
+    return ScriptCall(engine, source, kind, text(data, {}), text(ctx, {"deps": []}))
+
+
+def outcomes(answers: list[ScriptAnswer]) -> list[str]:
+    """Return the outcome of each answer."""
+    return [answer.outcome for answer in answers]
+
+
+def _started(limits: Limits) -> Iterator[Asker]:
+    sandbox = create_sandbox(limits)
+    asyncio.run(sandbox.start())
+    asker = Asker(sandbox)
+    asker("True")  # starts the processes, so that they count for no single test
+    yield asker
+    asyncio.run(sandbox.stop())
+
+
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Asker]:
+    """Return a sandbox shared by the tests of a module, which kill none of its processes."""
+    yield from _started(Limits(strikes=1_000_000))
+
+
+@pytest.fixture
+def fresh_ask() -> Iterator[Asker]:
+    """Return a sandbox of this test alone, with the default limits."""
+    yield from _started(Limits())

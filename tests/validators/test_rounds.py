@@ -1,0 +1,149 @@
+"""How calls of one script share their time, on a script whose passes end as told."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from streams.engine.scripts import ScriptAnswer, ScriptCall
+from streams.validators import Limits
+from streams.validators.bench import MAX_REMEMBERED, Bench
+from streams.validators.engine import Fault, Pass
+from streams.validators.rounds import STARVED_FACTOR, Deadline, Round
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+TRUE = ScriptAnswer("true")
+SLOW = Fault("limit", "took too long")
+STARVED = Fault("limit", "took too long", starved=True)
+
+
+class Passes:
+    """A script whose every pass ends as the test says; it notes what it was asked and granted."""
+
+    def __init__(self, end: Callable[[Sequence[ScriptCall], float], Pass]) -> None:
+        self._end = end
+        self.granted: list[tuple[int, float]] = []
+
+    def run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
+        self.granted.append((len(calls), seconds))
+        return self._end(calls, seconds)
+
+
+def calls(*names: str) -> list[ScriptCall]:
+    return [ScriptCall("python", "x", "validator", name.encode(), b"") for name in names]
+
+
+def up_to_bad(asked: Sequence[ScriptCall], _seconds: float) -> Pass:
+    """Answer up to the first bad call."""
+    good = [call.data != b"bad" for call in asked]
+    return Pass([TRUE] * len(asked)) if all(good) else Pass([TRUE] * good.index(False), SLOW)
+
+
+def answer(
+    program: Passes,
+    asked: list[ScriptCall],
+    limits: Limits | None = None,
+    bench: Bench | None = None,
+) -> list[ScriptAnswer]:
+    limits = limits or Limits()
+    deadline = Deadline(limits.batch_ms / 1_000)
+    return Round(program, asked, limits, bench or Bench(limits), deadline).answer()
+
+
+def test_a_pass_has_the_time_of_its_calls_but_no_more_than_a_script() -> None:
+    few, many = Passes(up_to_bad), Passes(up_to_bad)
+    answer(few, calls("good", "good"))
+    answer(many, calls(*["good"] * 100))
+    assert few.granted == [(2, 0.1)]
+    assert many.granted == [(100, 0.25)]
+
+
+def test_R6_a_call_over_its_limit_is_tried_once_more_alone_then_the_rest_goes_on() -> None:
+    program = Passes(up_to_bad)
+    found = answer(program, calls("good", "bad", "good", "good"))
+    assert [one.outcome for one in found] == ["true", "limit", "true", "true"]
+    assert [count for count, _ in program.granted] == [4, 1, 2]
+    assert program.granted[1] == (1, 0.05)
+
+
+def test_R6_a_second_try_that_succeeds_counts() -> None:
+    ends = iter([Pass([], SLOW), Pass([TRUE])])
+    bench = Bench(Limits(strikes=1))
+    assert answer(Passes(lambda _calls, _seconds: next(ends)), calls("once slow"), bench=bench) == [
+        TRUE
+    ]
+    assert bench.benched_total == 0
+
+
+def test_a_call_that_got_no_cpu_gets_more_time() -> None:
+    ends = iter([Pass([], STARVED), Pass([], STARVED), Pass([TRUE])])
+    program = Passes(lambda _calls, _seconds: next(ends))
+    assert answer(program, calls("starved")) == [TRUE]
+    assert program.granted[-1] == (1, 0.05 * STARVED_FACTOR)
+
+
+def test_an_error_of_the_sandbox_is_not_tried_again() -> None:
+    program = Passes(lambda _calls, _seconds: Pass([], Fault("error", "odd exception")))
+    assert answer(program, calls("odd")) == [("error", "python: odd exception")]
+    assert len(program.granted) == 1
+
+
+def test_a_sandbox_that_fails_behind_the_last_answer_costs_nothing() -> None:
+    assert (
+        answer(Passes(lambda asked, _: Pass([TRUE] * len(asked), SLOW)), calls("a", "b"))
+        == [TRUE] * 2
+    )
+
+
+def test_a_pass_may_end_early_without_a_fault() -> None:
+    program = Passes(lambda asked, _: Pass([TRUE] * min(2, len(asked))))
+    assert answer(program, calls(*"abcde")) == [TRUE] * 5
+
+
+def test_a_batch_over_its_time_gets_one_more_pass() -> None:
+    limits = Limits(batch_ms=0, strikes=100)
+    program = Passes(up_to_bad)
+    found = answer(program, calls("good", "bad", "good"), limits)
+    assert [one.outcome for one in found] == ["true", "limit", "limit"]
+    assert "the batch" in found[2].detail
+
+
+def test_strikes_bench_a_script_until_their_time_is_over() -> None:
+    now = 1_000.0
+    limits = Limits(strikes=2, bench_ms=60_000)
+    bench = Bench(limits, now=lambda: now)
+    found = answer(Passes(up_to_bad), calls("bad", "bad", "good"), limits, bench)
+    assert [one.outcome for one in found] == ["limit", "limit", "limit"]
+    assert "benched for another 60 s" in found[2].detail
+    assert bench.seconds_left("python", "x") == 60
+    now += 61
+    assert answer(Passes(up_to_bad), calls("good"), limits, bench) == [TRUE]
+    assert bench.benched_total == 1
+
+
+def test_old_strikes_are_forgotten() -> None:
+    now = 0.0
+    bench = Bench(Limits(strikes=2, bench_ms=60_000), now=lambda: now)
+    bench.strike("python", "x")
+    now = 61.0
+    bench.strike("python", "x")
+    assert bench.strikes("python", "x") == 1
+    assert bench.seconds_left("python", "x") == 0
+
+
+def test_the_bench_remembers_a_bounded_number_of_scripts() -> None:
+    bench = Bench(Limits())
+    for number in range(MAX_REMEMBERED + 10):
+        bench.strike("python", str(number))
+    assert bench.strikes("python", "0") == 0
+    assert bench.strikes("python", str(MAX_REMEMBERED)) == 1
+
+
+def test_a_deadline_runs_from_the_first_question() -> None:
+    deadline = Deadline(0.05)
+    until = time.monotonic() + 0.06
+    while time.monotonic() < until:
+        pass
+    assert not deadline.passed()
