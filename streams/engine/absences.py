@@ -107,7 +107,7 @@ def _latest_dependency(run: Run, node: Node) -> tuple[int, str] | None:
             if latest is None or last.ts > latest.ts:
                 latest = last
     if not listed:
-        latest = run.earliest
+        latest = run.first()
     if latest is None:
         return None
     return latest.ts + node.timeout_ns + (STAMPED_LATE_NS if latest.stamped else 0), latest.node

@@ -20,7 +20,9 @@ CauseKey = tuple[str, str]
 
 def read_causes(run: Run, now: int) -> frozenset[CauseKey]:
     """Return the causes that hold at `now`."""
-    found: set[CauseKey] = {*run.sticky, *run.failing}
+    found: set[CauseKey] = set()
+    if run.failing or run.sticky:
+        found.update(run.failing, run.sticky)
     for node, instant in run.timeouts.items():
         if instant <= now:
             found.add((node, "timeout"))

@@ -40,7 +40,6 @@ class Waking(NamedTuple):
     """A run to look at; runs due at the same instant come in the order in which they opened (R15)."""
 
     due_ns: int
-    opened_at_ns: int
     opened_offset: int
     key: bytes
 

@@ -148,7 +148,7 @@ def base_of(run: Run, node: Node, entry: Entry) -> Entry | None:
     """Return the event from which an event's time runs; itself where all its dependencies are after it (R9)."""
     listed = listed_deps(run, node)
     if not listed:
-        return run.earliest
+        return run.first()
     base: Entry | None = None
     for dep in listed:
         occurrences = run.nodes.get(dep)
@@ -379,7 +379,8 @@ def _counted_changed(
             _mark_dependant(
                 run, node, run.definition.nodes[dependant_id], dependant, entry, added=added
             )
-    _move_earliest(run, entry, added=added)
+    if run.definition.timed_roots:
+        _mark_roots(run, entry, added=added)
 
 
 def _mark_dependant(
@@ -402,18 +403,9 @@ def _mark_dependant(
         run.mark(dependant.id, there.counted[first:last])
 
 
-def _move_earliest(run: Run, entry: Entry, *, added: bool) -> None:
-    """Keep the run's first counted event, from which the time of roots runs (R9)."""
-    before = run.earliest
-    if added:
-        if before is not None and (before.ts, before.event_id) <= (entry.ts, entry.event_id):
-            return
-        run.earliest = entry
-    elif before is entry:
-        firsts = [
-            occurrences.counted[0] for occurrences in run.nodes.values() if occurrences.counted
-        ]
-        run.earliest = min(firsts, key=lambda e: (e.ts, e.event_id), default=None)
-    for root in run.definition.timed_roots:
-        if root.id in run.nodes:
-            run.mark(root.id, run.nodes[root.id].entries())
+def _mark_roots(run: Run, entry: Entry, *, added: bool) -> None:
+    """Mark the events whose time runs from the run's first event, if that is another one now (R9)."""
+    if not added or run.first() is entry:
+        for root in run.definition.timed_roots:
+            if root.id in run.nodes:
+                run.mark(root.id, run.nodes[root.id].entries())

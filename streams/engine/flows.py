@@ -1,8 +1,8 @@
 """A flow as the engine judges by it: options and nodes, merged from what operators published and what events taught.
 
 A definition has two layers. `published` is the YAML of an operator; `learned` is what SDK calls carried. For a node
-that both know, the published layer wins field by field. Whatever is wrong in the learned layer is left out and kept as a
-problem of its node, so that a bad event never stops the judging of the rest (R18).
+that both know, the published layer wins field by field. Whatever is wrong in the learned layer is left out and kept as
+a problem of its node, so that a bad event never stops the judging of the rest (R18).
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ class Definition:
 
     @cached_property
     def timed_roots(self) -> tuple[Node, ...]:
-        """Nodes with a timeout that are roots, or would be without their triggers: the first event starts their time."""
+        """Nodes with a timeout that are roots, or would be without triggers: the first event starts their time."""
         return tuple(
             node
             for node in self.nodes.values()

@@ -43,8 +43,8 @@ class Received(NamedTuple):
 _ACCEPTED: Final = Received("accepted")
 
 
-def receive(run: Run, event: Event, now: int) -> Received:
-    """Let an event into its run at the stream clock `now`, which is also the timestamp of its record."""
+def receive(run: Run, event: Event, now: int, recorded_at: int) -> Received:
+    """Let an event into its run at the stream clock `now`; `recorded_at` is the timestamp of its record."""
     known = run.entries.get(event.event_id)
     if known is not None or event.event_id in run.unknown:
         same = (
@@ -66,7 +66,7 @@ def receive(run: Run, event: Event, now: int) -> Received:
         )
         run.sticky.setdefault((event.node, "unknown_node"), Sticky(message, event.event_id))
         return Received("unknown_node")
-    _enter(run, event, now)
+    _enter(run, event, now, recorded_at)
     return _ACCEPTED
 
 
@@ -95,9 +95,9 @@ def _size_of(event: Event) -> int:
     return size
 
 
-def _enter(run: Run, event: Event, now: int) -> None:
-    skewed = event.ts > now + SKEW_NS
-    entry = Entry(event, now if skewed else event.ts, now, skewed=skewed)
+def _enter(run: Run, event: Event, now: int, recorded_at: int) -> None:
+    skewed = event.ts > recorded_at + SKEW_NS
+    entry = Entry(event, recorded_at if skewed else event.ts, now, skewed=skewed)
     if (
         event.teaches is not None
         or event.options is not None

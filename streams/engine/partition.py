@@ -26,7 +26,7 @@ from streams.engine.verdicts import Trigger, decide, encode_verdict, is_news, st
 from streams.engine.window import forgotten_at, next_due
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from schemas.errors import DeadLetterReason
     from schemas.wire import Event
@@ -93,7 +93,6 @@ class _Place(NamedTuple):
     position: int
     at_event: bool
     instant_ns: int
-    opened_at: int
     opened_offset: int
 
 
@@ -172,10 +171,7 @@ class Partition:
         for key, stored in self.runs.items():
             if isinstance(stored, bytes):
                 header = read_header(stored)
-                self.clock_ns = max(self.clock_ns, header.touched_at)
-                waking = Waking(
-                    header.wake_at or header.forget_at, header.opened_at, header.opened_offset, key
-                )
+                waking = Waking(header.wake_at or header.forget_at, header.opened_offset, key)
                 (self._due if header.wake_at else self._forget).schedule(waking)
 
     def next_due_ns(self) -> int | None:
@@ -217,19 +213,6 @@ class Partition:
                     question.answer(answer)
             underway = blocked
         return self._finish(passages, batch)
-
-    def run_on(self, until_ns: int | None = None) -> Iterator[Judged]:
-        """Let time run on without a gap, past each instant as it falls due, until nothing is due (or until then)."""
-        offset = -1
-        while (instant := self.next_due_ns()) is not None and (
-            until_ns is None or instant <= until_ns
-        ):
-            try:
-                next(self.judge([Record(offset, instant, None)]))
-            except StopIteration as done:
-                yield done.value
-        if until_ns is not None:
-            self.clock_ns = max(self.clock_ns, until_ns)
 
     # -- the runs of a batch -----------------------------------------------------------------------------------------
 
@@ -322,7 +305,7 @@ class Partition:
         self._decide(
             run,
             instant,
-            _Place(position, _AT_INSTANT, instant, run.opened_at, run.opened_offset),
+            _Place(position, _AT_INSTANT, instant, run.opened_offset),
             batch,
         )
 
@@ -330,12 +313,15 @@ class Partition:
 
     def _take(self, passage: _Passage, position: int, event: Event, batch: _Batch) -> bool:
         """Let an event into its run; True if it must be judged now."""
-        offset, now = batch.records[position].offset, batch.clocks[position]
+        record, now = batch.records[position], batch.clocks[position]
+        offset, recorded_at = record.offset, record.timestamp_ns
         run = passage.run
         if run is None:
-            definition = self._definitions.at(event.flow, now)
-            run = passage.run = Run(event.flow, event.run_id, passage.key, definition, now, offset)
-            run.late = event.ts < now - definition.retention_ns
+            definition = self._definitions.at(event.flow, recorded_at)
+            run = passage.run = Run(
+                event.flow, event.run_id, passage.key, definition, recorded_at, offset
+            )
+            run.late = event.ts < recorded_at - definition.retention_ns
             if record := self._definitions.snapshot(definition):
                 batch.judged.learned.append(record)
         elif offset <= passage.applied:
@@ -344,11 +330,11 @@ class Partition:
             )
             return False
         definition = run.definition
-        received = receive(run, event, now)
+        received = receive(run, event, now, recorded_at)
         batch.judged.counts[received.reception] += 1
         if received.reception in {"duplicate", "conflicting_event"}:
             return False
-        if event.ts > now + SKEW_NS:
+        if event.ts > recorded_at + SKEW_NS:
             batch.judged.counts["skewed"] += 1
         if received.refusal is not None:
             batch.refused.append((position, Refused(offset, *received.refusal)))
@@ -378,7 +364,7 @@ class Partition:
         passage.taking = False
         run.owed = read_owed(run)
         read_deadlines(run, now)
-        self._decide(run, now, _Place(position, _AT_EVENT, 0, 0, 0), batch)
+        self._decide(run, now, _Place(position, _AT_EVENT, 0, 0), batch)
         return []
 
     # -- decisions ---------------------------------------------------------------------------------------------------
@@ -425,6 +411,4 @@ class Partition:
         at_rest = run.wake_at is None
         self.runs[key] = stored if at_rest else run
         instant = run.forget_at if run.wake_at is None else run.wake_at
-        (self._forget if at_rest else self._due).schedule(
-            Waking(instant, run.opened_at, run.opened_offset, key)
-        )
+        (self._forget if at_rest else self._due).schedule(Waking(instant, run.opened_offset, key))

@@ -171,7 +171,6 @@ class Run:
         "deadlines",
         "definition",
         "dirty",
-        "earliest",
         "entries",
         "failing",
         "flow",
@@ -245,7 +244,6 @@ class Run:
         self.size_bytes = 0
         self.deadlines: dict[str, Deadline] = {}
         # Read from the above, again and again; never encoded.
-        self.earliest: Entry | None = None
         self.owed: tuple[str, ...] = ()
         self.waiting: dict[str, Entry] = {}
         """Entries whose dependencies are not satisfied, by event id."""
@@ -261,6 +259,13 @@ class Run:
     def __len__(self) -> int:
         """Return how many events were accepted."""
         return len(self.entries) + len(self.unknown)
+
+    def first(self) -> Entry | None:
+        """Return the counted event that happened first."""
+        firsts = [
+            occurrences.counted[0] for occurrences in self.nodes.values() if occurrences.counted
+        ]
+        return min(firsts, key=_happened, default=None)
 
     def came(self, node: str) -> bool:
         """Tell whether the node has a counted event."""

@@ -156,8 +156,6 @@ def _restore_entries(run: Run, body: dict[str, Any]) -> None:
     run.asked = "versions" in body
     for node, version in body.get("versions", {}).items():
         run.nodes[node].version = version
-    firsts = [occurrences.counted[0] for occurrences in run.nodes.values() if occurrences.counted]
-    run.earliest = min(firsts, key=lambda entry: (entry.ts, entry.event_id), default=None)
     # What scripts said is stored, so nothing is asked; the causes are those that held when it was stored.
     judge_dirty(run, run.touched_at)
     run.owed = read_owed(run)

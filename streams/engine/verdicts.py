@@ -39,14 +39,13 @@ def decide(run: Run, now: int) -> Decision:
     causes = read_causes(run, now)
     if causes:
         return Decision("failed", causes, _NOBODY)
+    if run.owed and not is_closed(run, now):
+        return _UNDECIDED
     if not any(occurrences.counted for occurrences in run.nodes.values()):
         return _UNDECIDED  # Nothing counted and nothing wrong: nothing to say.
     if run.owed:
-        if not is_closed(run, now):
-            return _UNDECIDED
-        return Decision(
-            "incomplete", NO_CAUSES, frozenset((node, _absence(run, node)) for node in run.owed)
-        )
+        absent = frozenset((node, _absence(run, node)) for node in run.owed)
+        return Decision("incomplete", NO_CAUSES, absent)
     if run.waiting or (run.grew and settles_at(run) > now):
         return _UNDECIDED
     return _PASSED
