@@ -108,6 +108,7 @@ class Log:
         for definition in definitions:
             self.definitions.publish(definition)
         self.partition = Partition("events", 0, self.definitions)
+        self.clock_ns = 0
         self.script = script
         self.verdicts: list[Verdict] = []
         self.judged: list[Judged] = []
@@ -120,6 +121,7 @@ class Log:
 
     def judge(self, records: Sequence[Record]) -> list[Verdict]:
         """Judge a batch and return the verdicts that it made."""
+        self.clock_ns = max([self.clock_ns, *(record.timestamp_ns for record in records)])
         judging = self.partition.judge(records)
         try:
             calls = next(judging)
@@ -132,6 +134,8 @@ class Log:
     def _note(self, judged: Judged) -> list[Verdict]:
         self.judged.append(judged)
         for key, value in judged.learned:
+            self.definitions.add(key, value, self.clock_ns)
+        for key, value in judged.learned:
             self.definitions.add(key, value, self.partition.clock_ns)
         said = [orjson.loads(verdict.value) for verdict in judged.verdicts]
         self.verdicts += said
@@ -142,7 +146,7 @@ class Log:
         said: list[Verdict] = []
         for one in events:
             # Whole milliseconds, as the timestamps of records are.
-            happened = max(ceil_ms(one.ts), self.partition.clock_ns) // MS - START_MS
+            happened = max(ceil_ms(one.ts), self.clock_ns) // MS - START_MS
             said += self.judge([self.record(happened if at is None else at, one)])
         return said
 
@@ -151,11 +155,14 @@ class Log:
         return self.judge([self.record(at)])
 
     def run_on(self, until: int | None = None) -> list[Verdict]:
-        """Let time run on without a gap."""
+        """Let a clock record arrive whenever something is due, until nothing is (or until then)."""
         said: list[Verdict] = []
-        for judged in self.partition.run_on(None if until is None else START_NS + until * MS):
-            said += self._note(judged)
-        return said
+        while (due_ns := self.partition.next_due_ns()) is not None:
+            at = due_ns // MS - START_MS
+            if until is not None and at > until:
+                break
+            said += self.clock(at)
+        return said if until is None else said + self.clock(until)
 
     def stored(self) -> dict[bytes, bytes]:
         """Return the stored form of every run."""
@@ -164,22 +171,17 @@ class Log:
             for key, run in self.partition.runs.items()
         }
 
-    def restart(self) -> None:
-        """Lose the memory: go on with a new partition from the stored form of every run."""
-        self.partition = Partition(
-            "events",
-            0,
-            self.definitions,
-            clock_ns=self.partition.clock_ns,
-            runs=dict(self.stored()),
-        )
+    def restart(self, states: Mapping[bytes, bytes] | None = None) -> None:
+        """Lose the memory: go on with a new partition, from these stored runs or from all."""
+        runs: dict[bytes, Run | bytes] = dict(self.stored() if states is None else states)
+        self.partition = Partition("events", 0, self.definitions, runs=runs)
         self.partition.restore()
 
     def end(self, flow: str = "f", run: str = "r1") -> End:
         """Return how a run stands when all time has passed, whether or not that was news."""
         key = state_key(flow, run)
         copy = decode_run(key, self.stored()[key], self.definitions)
-        now = max(self.partition.clock_ns, closes_at(copy))
+        now = max(self.clock_ns, closes_at(copy))
         decision = decide(copy, now)
         # An undecided run has node statuses too; that it is undecided is told by `status`.
         shown = decision._replace(status=decision.status or "passed")
