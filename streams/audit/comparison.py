@@ -1,0 +1,172 @@
+"""Said against implied, for one partition; every difference is a fault.
+
+All fields of a verdict are functions of the log (R15), `source` too: bodies are compared byte by
+byte. Only the headers of a record, `produced-at` and `duly-generation`, are the writer's own. A run
+in which a script met a limit of the sandbox is left out, for it alone may differ on replay (R6).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+from streams.audit.findings import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from aiokafka import TopicPartition
+
+    from schemas.errors import DeadLetterReason
+    from streams.audit.recomputation import Implication
+    from streams.audit.stated import StatedDeadLetters, StatedVerdicts, Statement
+
+MAX_SHOWN = 160
+
+
+class LeftOut(NamedTuple):
+    """Verdict ids that are not compared, by the reason."""
+
+    limited: set[str]
+    beyond: set[str]
+
+
+def left_out(
+    implied: Sequence[Implication], stated: StatedVerdicts, *, begins_at_ns: int, end: int
+) -> LeftOut:
+    """Return what cannot be compared.
+
+    Args:
+        implied: what the log implies.
+        stated: what was written.
+        begins_at_ns: the first timestamp of a log whose head is gone, else 0: a run that began
+            before it cannot be judged alike.
+        end: the offset up to which the log was read: what was decided later is not implied yet.
+    """
+    statements = stated.by_id.items()
+    limited = {one.life for _, one in statements if _says_limit(one.body)}
+    limited |= {one.life for one in implied if _says_limit(one.body)}
+    older = {one.life[:2] for _, one in statements if one.life.opened_at_ns < begins_at_ns}
+    lives = [(one.verdict_id, one.life) for one in implied]
+    lives += [(verdict_id, one.life) for verdict_id, one in statements]
+    later = {verdict_id for verdict_id, one in statements if one.source_offset >= end}
+    return LeftOut(
+        {verdict_id for verdict_id, life in lives if life in limited},
+        later | {verdict_id for verdict_id, life in lives if life[:2] in older},
+    )
+
+
+def _says_limit(body: bytes) -> bool:
+    # Few bodies say so: they are decoded only where the text may.
+    return b'"limit":true' in body and orjson.loads(body)["limit"]
+
+
+def compare_verdicts(
+    partition: TopicPartition,
+    implied: Sequence[Implication],
+    stated: StatedVerdicts,
+    skip: Collection[str],
+) -> Iterator[Fault]:
+    """Yield the faults of one partition of the verdicts topic.
+
+    Args:
+        partition: of the verdicts topic.
+        implied: in the order of the log.
+        stated: what was written.
+        skip: verdict ids that are not compared.
+    """
+    newest = -1
+    for verdict_id, body, _ in implied:
+        if verdict_id in skip:
+            continue
+        statement = stated.by_id.get(verdict_id)
+        if statement is None:
+            yield Fault("lost", _place(partition), _subject(body), _decision(body))
+            continue
+        yield from _compare(partition, statement, body)
+        if statement.offset < newest:
+            detail = f"a verdict that the log decides before it stands at offset {newest}"
+            yield Fault("disordered", _place(partition, statement.offset), _subject(body), detail)
+        newest = max(newest, statement.offset)
+    known = {one.verdict_id for one in implied}
+    for verdict_id, statement in stated.by_id.items():
+        if verdict_id not in known and verdict_id not in skip:
+            body = statement.body
+            place = _place(partition, statement.offset)
+            yield Fault("unexpected", place, _subject(body), _decision(body))
+
+
+def _compare(partition: TopicPartition, statement: Statement, implied: bytes) -> Iterator[Fault]:
+    place, subject = _place(partition, statement.offset), _subject(implied)
+    if statement.others:
+        detail = _difference(statement.others[0], statement.body, ("also", "said"))
+        yield Fault("conflicting", place, subject, detail)
+    for body in (statement.body, *statement.others):
+        if body != implied:
+            detail = _difference(body, implied, ("said", "implied"))
+            yield Fault("wrong", place, subject, detail)
+            return
+
+
+def compare_dead_letters(
+    partition: TopicPartition,
+    implied: Mapping[int, tuple[DeadLetterReason, bytes | None]],
+    stated: StatedDeadLetters,
+    *,
+    end: int,
+) -> Iterator[Fault]:
+    """Yield the faults of the dead letters of one partition.
+
+    Args:
+        partition: of the events topic.
+        implied: reason and original value by offset.
+        stated: what was written.
+        end: the offset up to which the log was read.
+    """
+    for offset, (reason, value) in implied.items():
+        found = stated.by_offset.get(offset)
+        if found is None:
+            detail = f"is not in the dead-letter topic, reason {reason}"
+        elif found[0] != reason:
+            detail = f"said {found[0]}, implied {reason}"
+        elif found[1] != value:
+            detail = "its value is not the original"
+        else:
+            continue
+        yield Fault("letters", _place(partition, offset), "dead letter", detail)
+    for offset in sorted(stated.by_offset.keys() - implied.keys()):
+        if offset >= end:
+            break
+        detail = f"is in the dead-letter topic with reason {stated.by_offset[offset][0]}"
+        yield Fault("letters", _place(partition, offset), "good record", detail)
+
+
+def _place(partition: TopicPartition, offset: int | None = None) -> str:
+    place = f"{partition.topic}, partition {partition.partition}"
+    return place if offset is None else f"{place}, offset {offset}"
+
+
+def _subject(body: bytes) -> str:
+    verdict = orjson.loads(body)
+    return f"{verdict['flow']}/{verdict['run_id']} revision {verdict['revision']}"
+
+
+def _decision(body: bytes) -> str:
+    verdict = orjson.loads(body)
+    causes = ", ".join(f"{cause['node']} {cause['kind']}" for cause in verdict["causes"])
+    return f"{verdict['status']}{f' ({causes})' if causes else ''}, by {verdict['trigger']}"
+
+
+def _difference(left: bytes, right: bytes, names: tuple[str, str]) -> str:
+    """Return the first field in which two bodies differ."""
+    one, other = orjson.loads(left), orjson.loads(right)
+    for field in sorted(one.keys() | other.keys()):
+        if one.get(field) != other.get(field):
+            shown = [orjson.dumps(verdict.get(field)).decode() for verdict in (one, other)]
+            return f"{field}: {names[0]} {_cut(shown[0])}, {names[1]} {_cut(shown[1])}"
+    return "the same content, written differently"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

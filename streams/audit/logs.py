@@ -1,0 +1,101 @@
+"""Reads whole topics as they stand: committed records, partition by partition, in log order."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.errors import BrokerUnavailable
+from streams.kafka.connection import client_options
+from streams.kafka.topics import full_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from schemas.topics import Topic
+    from streams.settings import Settings
+
+FETCH_TIMEOUT_MS = 200
+FETCH_RECORDS = 2_000
+
+
+class MissingTopic(BrokerUnavailable):
+    """A topic that the audit needs does not exist."""
+
+
+class Logs:
+    """The topics of one installation, read without a consumer group.
+
+    Args:
+        consumer: a started `AIOKafkaConsumer` (which has no types), `read_committed`.
+        settings: name the topics.
+    """
+
+    def __init__(self, consumer: Any, settings: Settings) -> None:
+        self._consumer = consumer
+        self._settings = settings
+
+    async def partitions(self, topic: Topic) -> list[TopicPartition]:
+        """Return the partitions of a topic.
+
+        Raises:
+            MissingTopic: there is none of that name.
+        """
+        name = full_name(topic, self._settings)
+        # Asked for by name, it would be created where the broker is set up so.
+        if name not in await self._consumer.topics():
+            raise MissingTopic(
+                f"there is no topic {name} on {self._settings.broker}; "
+                "are DULY_TOPIC_PREFIX and the broker right?"
+            )
+        return [
+            TopicPartition(name, number)
+            for number in sorted(self._consumer.partitions_for_topic(name))
+        ]
+
+    async def begins(self, partition: TopicPartition) -> int:
+        """Return the first offset that is kept."""
+        return (await self._consumer.beginning_offsets([partition]))[partition]
+
+    async def ends(self, partition: TopicPartition) -> int:
+        """Return the offset behind the last committed record."""
+        return (await self._consumer.end_offsets([partition]))[partition]
+
+    async def read(self, partition: TopicPartition, end: int) -> AsyncIterator[list[Any]]:
+        """Yield the `aiokafka.ConsumerRecord`s below the offset `end`, in batches."""
+        self._consumer.assign([partition])
+        await self._consumer.seek_to_beginning(partition)
+        # A marker of a transaction takes an offset too, so the position is asked, not the records.
+        while await self._consumer.position(partition) < end:
+            if batch := [record for record in await self.more(partition) if record.offset < end]:
+                yield batch
+
+    async def more(self, partition: TopicPartition) -> list[Any]:
+        """Return the next records of the partition that was read last; none if none come soon."""
+        fetched = await self._consumer.getmany(
+            partition, timeout_ms=FETCH_TIMEOUT_MS, max_records=FETCH_RECORDS
+        )
+        return fetched.get(partition, [])
+
+
+@asynccontextmanager
+async def open_logs(settings: Settings) -> AsyncGenerator[Logs]:
+    """Connect to the broker of `settings`.
+
+    Raises:
+        BrokerUnavailable: it cannot be reached, or fails while it is read.
+    """
+    consumer: Any = AIOKafkaConsumer(
+        **client_options(settings), isolation_level="read_committed", enable_auto_commit=False
+    )
+    try:
+        await consumer.start()
+        yield Logs(consumer, settings)
+    except KafkaError as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise BrokerUnavailable(f"the broker at {settings.broker} fails us: {reason}") from error
+    finally:
+        await consumer.stop()

@@ -1,0 +1,119 @@
+"""What the log of one partition implies: its verdicts and its dead letters (R1, R13, R16, R20).
+
+Decoding is written anew here: an error in the worker's own way from bytes to records must show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from schemas import headers
+from schemas.errors import DeadLetterReason, InvalidEvent
+from schemas.wire import check_key, decode_event, murmur2_partition
+from streams.audit.stated import life_of
+from streams.engine.partition import Judged, Partition, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from aiokafka import TopicPartition
+
+    from schemas.wire import Event
+    from streams.audit.stated import Life
+    from streams.engine.definitions import Definitions
+    from streams.engine.scripts import ScriptAnswer, ScriptCall
+
+    Evaluate = Callable[[Sequence[ScriptCall]], Awaitable[list[ScriptAnswer]]]
+
+NS_PER_MS = 1_000_000
+
+
+class Implication(NamedTuple):
+    """A verdict that the log implies."""
+
+    verdict_id: str
+    body: bytes
+    life: Life
+
+
+class Implied(NamedTuple):
+    """What a batch of the log implies, in the order of the log."""
+
+    verdicts: list[Implication]
+    dead_letters: dict[int, tuple[DeadLetterReason, bytes | None]]
+    """Reason and original value, by the offset of the record."""
+
+
+class Recomputation:
+    """Judges one partition of the events topic as its log says, from the beginning.
+
+    Args:
+        partition: which one.
+        partitions: how many the topic has.
+        definitions: all definitions, with the times of their records.
+        evaluate: runs scripts.
+    """
+
+    def __init__(
+        self,
+        partition: TopicPartition,
+        partitions: int,
+        definitions: Definitions,
+        evaluate: Evaluate,
+    ) -> None:
+        self._number: int = partition.partition
+        self._partitions = partitions
+        self._evaluate = evaluate
+        self._engine = Partition(partition.topic, self._number, definitions)
+
+    async def take(self, batch: Sequence[Any]) -> Implied:
+        """Judge the next `aiokafka.ConsumerRecord`s."""
+        reasons: dict[int, DeadLetterReason] = {}
+        records: list[Record] = []
+        for record in batch:
+            event = None
+            if not _is_clock_record(record):
+                try:
+                    event = self._decode(record)
+                except InvalidEvent as error:
+                    reasons[record.offset] = error.reason
+            records.append(Record(record.offset, record.timestamp * NS_PER_MS, event))
+        judged = await self._judge(records)
+        reasons |= {refused.offset: refused.reason for refused in judged.refused}
+        return Implied(
+            [_implication(verdict.value) for verdict in judged.verdicts],
+            {
+                record.offset: (reasons[record.offset], record.value)
+                for record in batch
+                if record.offset in reasons
+            },
+        )
+
+    def _decode(self, record: Any) -> Event:
+        event = decode_event(record.value)
+        check_key(record.key, event.run_id)
+        if murmur2_partition(record.key, self._partitions) != self._number:
+            raise InvalidEvent("wrong_partition", "", "its key belongs on another partition")
+        return event
+
+    async def _judge(self, records: Sequence[Record]) -> Judged:
+        judging = self._engine.judge(records)
+        try:
+            calls = next(judging)
+            while True:
+                calls = judging.send(await self._evaluate(calls))
+        except StopIteration as done:
+            return done.value
+
+
+def _implication(body: bytes) -> Implication:
+    verdict = orjson.loads(body)
+    return Implication(verdict["verdict_id"], body, life_of(verdict))
+
+
+def _is_clock_record(record: Any) -> bool:
+    given = dict(record.headers)
+    is_empty = record.key is None and record.value is None
+    return is_empty and given.get(headers.TYPE) == headers.TYPE_CLOCK
