@@ -83,8 +83,8 @@ class FlowFile:
 
     def problem(self, place: str, message: str) -> FileProblem:
         """Return a problem at a place of the definition, with its line and node."""
-        line = self.document.line_of(place)
-        return FileProblem(self.path, line, _node_at(self.document.value, place), message)
+        found = LineProblem(self.document.line_of(place), place, message)
+        return _located(self.path, self.document, found)
 
 
 class ScriptChecker(Protocol):
@@ -135,7 +135,7 @@ def parse_flow(text: str, path: str) -> FlowFile:
     # Each step trusts what the one before it has checked.
     for step in (_syntax, _top_keys, _twice, _values):
         if problems := list(step(document)):
-            raise InvalidFlowFile(_located(path, document, problems))
+            raise InvalidFlowFile(_located(path, document, problem) for problem in problems)
     return FlowFile(path, _definition(document.value), document)
 
 
@@ -150,7 +150,7 @@ async def check_scripts(file: FlowFile, checker: ScriptChecker) -> list[FileProb
             reason = await checker.check(script["engine"], script["script"], kind)
             if reason is not None:
                 place = f"nodes[{index}].{kind}.script"
-                problems.append(file.problem(place, f"the {kind} cannot be used: {reason}"))
+                problems.append(file.problem(place, f"cannot be used: {reason}"))
     return problems
 
 
@@ -197,16 +197,13 @@ def _whole(path: Path, message: str) -> FileProblem:
 def _same_flow(file: FlowFile, others: Iterable[FlowFile]) -> Iterator[FileProblem]:
     for other in others:
         if other.flow == file.flow:
-            yield file.problem("flow", f"flow {file.flow!r} is also defined by {other.path}")
+            yield file.problem("flow", f"{file.flow!r} is also defined by {other.path}")
 
 
-def _located(
-    path: str, document: YamlDocument, problems: Iterable[LineProblem]
-) -> Iterator[FileProblem]:
-    for line, place, message in problems:
-        field = _IN_NODE_OR_OPTIONS.sub("", place)
-        text = f"{field}: {message}" if field else message
-        yield FileProblem(path, line, _node_at(document.value, place), text)
+def _located(path: str, document: YamlDocument, problem: LineProblem) -> FileProblem:
+    field = _IN_NODE_OR_OPTIONS.sub("", problem.place)
+    message = f"{field}: {problem.message}" if field else problem.message
+    return FileProblem(path, problem.line, _node_at(document.value, problem.place), message)
 
 
 def _node_at(value: Any, place: str) -> str | None:

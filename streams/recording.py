@@ -15,7 +15,7 @@ import orjson
 from schemas.checks import check_ts
 from schemas.errors import InvalidEvent
 from schemas.limits import MAX_EVENT_BYTES
-from schemas.wire import decode_event
+from schemas.wire import decode_event, encode_json
 from streams.engine.partition import Record
 from streams.errors import EXIT_SETTINGS, DulyError
 
@@ -112,8 +112,9 @@ def _decode_with_its_time(offset: int, line: bytes) -> Record:
     fields = _object(line)
     if "clock" in fields and "node" not in fields:
         return Record(offset, _instant(fields["clock"], "clock"), None)
-    event = decode_event(line)
-    recorded_at = fields.get("recorded_at")
+    recorded_at = fields.pop("recorded_at", None)
+    # The limit on an event's size does not count what is only of the recording.
+    event = decode_event(line if len(line) <= MAX_EVENT_BYTES else encode_json(fields))
     if recorded_at is None:
         return Record(offset, _whole_ms(event.ts), event)
     return Record(offset, _instant(recorded_at, "recorded_at"), event)

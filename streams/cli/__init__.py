@@ -19,7 +19,3 @@ def main() -> None:
             raise
         sys.exit(f"duly: the command line needs {error.name}: pip install 'duly[cli]'")
     app()
-
-
-if __name__ == "__main__":
-    main()

@@ -135,8 +135,8 @@ class _Report:
 
     def summary(self) -> None:
         counts = ", ".join(f"{count} {status}" for status, count in sorted(self._counts.items()))
-        left_out = f"; {self._bad_lines} bad lines left out" if self._bad_lines else ""
-        say(f"{self._counts.total()} verdicts{counts and f': {counts}'}{left_out}")
+        left_out = f"; bad lines left out: {self._bad_lines}" if self._bad_lines else ""
+        say(f"verdicts: {counts or 'none'}{left_out}")
 
     def _verdict(self, out: VerdictOut) -> None:
         verdict = orjson.loads(out.value)

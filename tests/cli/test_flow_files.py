@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +16,9 @@ from streams.flow_files import (
     load_flow_files,
     parse_flow,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHOP = """\
 flow: shop
@@ -193,7 +195,7 @@ def test_files_of_one_flow_exclude_each_other_and_all_problems_are_said(tmp_path
     with pytest.raises(InvalidFlowFile) as refusal:
         load_flow_files([tmp_path / f"{name}.yaml" for name in "abc"])
     assert [str(problem) for problem in refusal.value.problems] == [
-        f"{tmp_path}/b.yaml:1: flow 'shop' is also defined by {tmp_path}/a.yaml",
+        f"{tmp_path}/b.yaml:1: flow: 'shop' is also defined by {tmp_path}/a.yaml",
         f"{tmp_path}/c.yaml:1: nodes: is missing",
     ]
 
@@ -204,7 +206,7 @@ async def test_a_script_that_does_not_compile_is_a_problem_on_its_line() -> None
             return f"{kind} in {engine}: no" if "==" in source else None
 
     assert [str(problem) for problem in await check_scripts(parse_flow(SHOP, "f"), Compiler())] == [
-        "f:10: node pay: the validator cannot be used: validator in python: no"
+        "f:10: node pay: validator.script: cannot be used: validator in python: no"
     ]
 
 
@@ -218,7 +220,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-nodes = st.fixed_dictionaries(
+nodes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "type": st.sampled_from(["act", "assert", "trigger", "generic", "hook"]),

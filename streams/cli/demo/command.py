@@ -101,9 +101,9 @@ def _start_broker(ending: ExitStack, kind: Kind | None, folder: Path) -> Setting
     ending.callback(broker.close)
     say(f"broker   {broker.kind} on {broker.bootstrap} {broker.notice}")
     settings = stage.demo_settings(broker, folder)
-    asyncio.run(ensure_topics(settings))
     if broker.kind == Kind.external:
         ending.callback(lambda: asyncio.run(stage.remove_topics(settings)))
+    asyncio.run(ensure_topics(settings))
     return settings
 
 
@@ -114,25 +114,20 @@ async def _watch(
     from streams.cli.verdict_reader import Wanted, follow_verdicts
 
     until = time.monotonic() + SHOW_LIMIT_S
-    verdicts = follow_verdicts(settings, Wanted(), from_beginning=True)
-    async with aclosing(verdicts):
+    async with aclosing(follow_verdicts(settings, Wanted(), from_beginning=True)) as verdicts:
         async for batch in verdicts:
             for incoming in batch:
                 _show(incoming.verdict, expectations)
             if not worker.running:
                 raise DemoFailed(f"the worker ended:\n{worker.log_tail()}")
-            if not shop.running:
-                expectations.refresh()
-                if not expectations.orders:
-                    raise DemoFailed(f"the shop did not open:\n{shop.log_tail()}")
-                if expectations.met:
-                    return
-            if time.monotonic() > until:
+            if not shop.running and not expectations.refresh():
+                raise DemoFailed(f"the shop did not open:\n{shop.log_tail()}")
+            if time.monotonic() > until or (not shop.running and expectations.met):
                 return
 
 
 def _show(verdict: Verdict, expectations: Expectations) -> None:
-    order = expectations.heard(verdict)
+    order = expectations.heard(verdict, time.time_ns())
     line = verdict_line(verdict)
     if order is not None:
         line.append(f"  [{order.story}]", style="dim")

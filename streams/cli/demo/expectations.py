@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from streams.cli.screen import Verdict
 
 NOTHING_SEEN = "no verdict"
+NS_PER_MS = 1_000_000
 
 
 class Order(NamedTuple):
@@ -43,18 +45,21 @@ class Expectations:
     def __init__(self, announcements: Path) -> None:
         self._announcements = announcements
         self._newest: dict[str, Verdict] = {}
+        self._delays_ms: list[float] = []
         self.orders: dict[str, Order] = {}
 
-    def refresh(self) -> None:
-        """Take in what the shop has announced."""
+    def refresh(self) -> bool:
+        """Take in what the shop has announced; tell whether that is any order at all."""
         for line in self._announcements.read_bytes().splitlines():
             if line.startswith(b"{") and line.endswith(b"}"):
                 order = Order(**orjson.loads(line))
                 self.orders[order.run_id] = order
+        return bool(self.orders)
 
-    def heard(self, verdict: Verdict) -> Order | None:
-        """Take in a verdict; return the order that it is about."""
+    def heard(self, verdict: Verdict, now_ns: int) -> Order | None:
+        """Take in a verdict that was read just now; return the order that it is about."""
         self.refresh()
+        self._delays_ms.append((now_ns - verdict["decided_at_ns"]) / NS_PER_MS)
         known = self._newest.get(verdict["run_id"])
         if known is None or verdict["revision"] > known["revision"]:
             self._newest[verdict["run_id"]] = verdict
@@ -79,7 +84,11 @@ class Expectations:
     def sentence(self) -> str:
         """Return the outcome in a sentence."""
         met = sum(map(self._is_met, self.orders.values()))
-        return f"{met} of {len(self.orders)} orders got the verdict that they deserve."
+        delay = f"{median(self._delays_ms):.0f} ms" if self._delays_ms else "never"
+        return (
+            f"{met} of {len(self.orders)} orders got the verdict that they deserve. From the event "
+            f"or the instant that decided a verdict until it was read here: {delay} (median)."
+        )
 
     def _seen(self, order: Order) -> str:
         verdict = self._newest.get(order.run_id)
