@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 VERDICT_NAMESPACE = uuid.UUID("3f0cb1f2-6a41-5d53-9a6e-0d8c4d7b7a10")
 """The UUIDv5 namespace of verdict ids. Changing it would make every known verdict a new one."""
 
+_NAMESPACE_BYTES = VERDICT_NAMESPACE.bytes
+
 VERSION_DIGITS = 16
 
 
 def verdict_id(flow: str, run_id: str, opened_at_ns: int, revision: int) -> str:
     """Return the id of one verdict: UUIDv5 of the compact JSON array of the arguments (R16)."""
-    name = orjson.dumps([flow, run_id, opened_at_ns, revision]).decode()
-    return str(uuid.uuid5(VERDICT_NAMESPACE, name))
+    name = orjson.dumps([flow, run_id, opened_at_ns, revision])
+    # What uuid.uuid5 does, without its objects: it would be a twentieth of the engine's time.
+    digest = bytearray(hashlib.sha1(_NAMESPACE_BYTES + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def definition_version(canonical: Mapping[str, Any]) -> str:
