@@ -52,12 +52,14 @@ class Lifecycle:
         app.on_before_shutdown.connect(self._stopping)
 
     async def _recovered(self, *_args: Any, **_signal: Any) -> None:
-        if not self._background:
+        first = not self._background
+        if first:
             await asyncio.gather(self._reader.start(), self._sandbox.start())
             self._watch(self._reader.follow(), "read-definitions")
             self._watch(self._lease.keep(), "keep-lease")
         self._owners.open()
-        tune_process()
+        if first:
+            tune_process()
 
     async def _revoked(self, *_args: Any, **_signal: Any) -> None:
         self._owners.close()

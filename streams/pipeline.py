@@ -18,7 +18,12 @@ from streams.agents.definitions import take_definitions
 from streams.agents.events import judge_events
 from streams.engine.definitions import Definitions
 from streams.errors import SettingsError
-from streams.kafka.batch_transport import BatchSchema, BatchTransport
+from streams.kafka.batch_transport import (
+    BatchSchema,
+    BatchTransport,
+    batch_consumer,
+    batch_producer,
+)
 from streams.kafka.connection import client_options, faust_brokers, faust_credentials
 from streams.kafka.definitions_reader import DefinitionsReader
 from streams.kafka.lease import Lease
@@ -63,7 +68,8 @@ def create_app(settings: Settings) -> faust.App:
     fail = partial(_fail, app)
 
     # Events come in batches; what they make of a run stands in the runs table.
-    events = app.topic(full_name(EVENTS, settings), schema=BatchSchema(), internal=False)
+    events_topic = full_name(EVENTS, settings)
+    events = app.topic(events_topic, schema=BatchSchema(), internal=False)
     runs = RunTable(app, name="runs", partitions=settings.partitions)
     app.tables.add(runs)
 
@@ -86,10 +92,12 @@ def create_app(settings: Settings) -> faust.App:
         partitions=settings.partitions,
         can_open=reader.wait_until_can_open,
         evaluate=sandbox.evaluate,
-        append=lambda *record: app.producer.append(*record),
+        append=lambda topic, partition, records: batch_producer(app).append(
+            topic, partition, records
+        ),
         generation=lambda: app.consumer_generation_id,
-        hold=lambda number: app.consumer.hold(TP(events.get_topic_name(), number)),
-        release=lambda number: app.consumer.release(TP(events.get_topic_name(), number)),
+        hold=lambda number: batch_consumer(app).hold(TP(events_topic, number)),
+        release=lambda number: batch_consumer(app).release(TP(events_topic, number)),
         fail=fail,
     )
     owners = Owners(runs, definitions, around, assigned=app.assignor.assigned_actives)

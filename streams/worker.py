@@ -42,9 +42,8 @@ class Worker(faust.Worker):
         **options: Any,
     ) -> None:
         # Logging is set up already (streams/log.py), and stdout is nobody's log.
-        super().__init__(
-            app, *services, **{**options, "override_logging": False, "redirect_stdouts": False}
-        )
+        options |= {"override_logging": False, "redirect_stdouts": False}
+        super().__init__(app, *services, **options)
         self.spinner = None
         self._prepare = prepare
         self._overdue: threading.Timer | None = None

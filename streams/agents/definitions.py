@@ -26,7 +26,7 @@ def take_definitions(definitions: Definitions) -> Callable[[bytes | None, bytes 
         try:
             definitions.add(key or b"", value, timestamp_ns)
         except InvalidDefinition as error:
-            log.error(
+            log.warning(
                 "definition refused", key=(key or b"").decode(errors="replace"), exc_info=error
             )
 

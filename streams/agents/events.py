@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from faust.types import StreamT
 
     from streams.kafka.owners import Owners
 
 
 def judge_events(
     owners: Owners, fail: Callable[[BaseException], None]
-) -> Callable[[StreamT], Awaitable[None]]:
-    """Return the agent.
+) -> Callable[[Any], Awaitable[None]]:
+    """Return the agent, an async function over a Faust stream.
 
     Owners acknowledge a batch when its effects are durable. An exception here would make Faust
     acknowledge the batch and restart the agent, which loses it: so it ends the worker instead.
     """
 
-    async def judge(stream: StreamT) -> None:
+    async def judge(stream: Any) -> None:
         try:
             async for batch in stream.noack().events():
                 owners.deliver(batch)

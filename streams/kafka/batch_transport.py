@@ -23,18 +23,20 @@ from streams.errors import UnreadableRecords
 from streams.log import faust_logger, get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
     from aiokafka import AIOKafkaConsumer
-    from aiokafka.structs import RecordMetadata
     from faust.types import AppT, Message
 
     from streams.kafka.lease import Lease
 
 log = get_logger(__name__)
 
-FETCH_MAX_WAIT_MS = 500
-"""How long a broker may hold an empty fetch. Faust's 1 500 delays the first records after a resume."""
+FETCH_MAX_WAIT_MS = 200
+"""How long a broker may hold an empty fetch. With Faust's 1 500, records that
+arrive just after a fetch without their partition wait for that long."""
+
+LOG_APPEND_TIME = 1
 
 HELD_PATIENCE_S = 0.02
 """How long a fetch waits while a partition is held, so that its release is noticed soon."""
@@ -58,7 +60,7 @@ class Appended(NamedTuple):
     timestamp_ms: int
 
 
-class BatchSchema(Schema):
+class BatchSchema(Schema[Any, Any]):
     """Hands the records of a batch on as they are."""
 
     def loads_key(self, app: AppT, message: Message, **_options: Any) -> Any:  # noqa: ARG002  # Faust's signature
@@ -78,8 +80,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         # Faust offers no setting for these two, and aiokafka reads them only when it starts.
-        consumer._isolation_level = "read_committed"  # noqa: SLF001
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
+        vars(consumer).update(
+            _isolation_level="read_committed", _fetch_max_wait_ms=FETCH_MAX_WAIT_MS
+        )
         return consumer
 
 
@@ -157,7 +160,8 @@ class BatchConsumer(driver.Consumer):
     async def _seek_back(self) -> None:
         try:
             await self.perform_seek()
-        except Exception as error:  # noqa: BLE001  # as the base class: the seek after recovery repeats it
+        except Exception as error:
+            # As in the base class: the seek after the recovery repeats it.
             log.warning("seek failed while the flow stood", exc_info=error)
 
     async def perform_seek(self) -> None:
@@ -223,31 +227,18 @@ class BatchProducer(driver.Producer):
             aiokafka.errors.KafkaError: they could not be written within the request timeout.
         """
         cast("BatchTransport", self.transport).lease.check()
-        sent = await self._send(topic, partition, records)
+        producer: Any = self._ensure_producer()
+        now_ms = int(time.time() * 1_000)
+        sent: list[tuple[Awaitable[Any], int]] = []
+        for batch in _pack(producer.create_batch, records, now_ms):
+            count = batch.record_count()
+            sent.append((await producer.send_batch(batch, topic, partition=partition), count))
         if not sent:
             return None
-        acknowledged = [await future for future, _ in sent]
+        acknowledged = [await future for future, _count in sent]
         last, count = acknowledged[-1], sent[-1][1]
-        return Appended(last.offset + count - 1, last.timestamp)
-
-    async def _send(
-        self, topic: str, partition: int, records: Iterable[OutRecord]
-    ) -> list[tuple[Awaitable[RecordMetadata], int]]:
-        producer = self._ensure_producer()
-        now_ms = int(time.time() * 1_000)
-        sent: list[tuple[Awaitable[RecordMetadata], int]] = []
-        batch = producer.create_batch()
-        for key, value, headers in records:
-            if batch.append(timestamp=now_ms, key=key, value=value, headers=headers) is None:
-                count = batch.record_count()
-                sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-                batch = producer.create_batch()  # takes its first record whatever its size
-                batch.append(timestamp=now_ms, key=key, value=value, headers=headers)
-        count = batch.record_count()
-        if count:
-            batch.close()
-            sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-        return sent
+        log_append_time = last.timestamp_type == LOG_APPEND_TIME
+        return Appended(last.offset + count - 1, last.timestamp if log_append_time else now_ms)
 
     async def create_topic(self, topic: str, *_args: Any, **_options: Any) -> None:
         """Do nothing: streams/kafka/topics.py has created and checked every topic."""
@@ -282,6 +273,31 @@ class BatchTransport(driver.Transport):
         self.idempotence = idempotence
 
 
+def _pack(
+    create_batch: Callable[[], Any], records: Iterable[OutRecord], now_ms: int
+) -> Iterator[Any]:
+    """Fill record batches, each up to the producer's batch size."""
+    batch = create_batch()
+    for key, value, headers in records:
+        if batch.append(timestamp=now_ms, key=key, value=value, headers=headers) is None:
+            yield batch
+            batch = create_batch()  # takes its first record whatever its size
+            batch.append(timestamp=now_ms, key=key, value=value, headers=headers)
+    if batch.record_count():
+        batch.close()
+        yield batch
+
+
+def batch_consumer(app: AppT) -> BatchConsumer:
+    """Return the consumer of a running app."""
+    return cast("BatchConsumer", app.consumer)
+
+
+def batch_producer(app: AppT) -> BatchProducer:
+    """Return the producer of a running app."""
+    return cast("BatchProducer", app.producer)
+
+
 def _message(tp: TP, batch: list[Any], generation: int) -> ConsumerMessage:
     last = batch[-1]
     return ConsumerMessage(
@@ -290,9 +306,9 @@ def _message(tp: TP, batch: list[Any], generation: int) -> ConsumerMessage:
         last.offset,
         last.timestamp / 1_000,
         last.timestamp_type,
-        (),
         None,
-        batch,
+        None,
+        cast("Any", batch),
         None,
         0,
         0,

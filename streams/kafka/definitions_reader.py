@@ -50,7 +50,7 @@ class DefinitionsReader:
         topic: str,
         definitions: Definitions,
         *,
-        take: Callable[[bytes, bytes | None, int], None],
+        take: Callable[[bytes | None, bytes | None, int], None],
         connection: Mapping[str, Any],
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -59,7 +59,7 @@ class DefinitionsReader:
         self._take = take
         self._connection = connection
         self._now_ns = now_ns
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: Any = None  # an AIOKafkaConsumer once started; aiokafka has few types
         self._wanted_ns = 0
         self._asked = asyncio.Event()
         self._confirmed = asyncio.Condition()
@@ -89,7 +89,7 @@ class DefinitionsReader:
                 await asyncio.wait_for(self._asked.wait(), ASK_INTERVAL_S)
             self._asked.clear()
             try:
-                await self._read_to_end(self._require_consumer())
+                await self._read_to_end(self._consumer)
             except KafkaError as error:
                 log.warning("definitions cannot be read now", exc_info=error)
                 await asyncio.sleep(ASK_INTERVAL_S)
@@ -103,7 +103,7 @@ class DefinitionsReader:
         async with self._confirmed:
             await self._confirmed.wait_for(lambda: self._definitions.can_open(timestamp_ns))
 
-    async def _read_to_end(self, consumer: AIOKafkaConsumer) -> None:
+    async def _read_to_end(self, consumer: Any) -> None:
         asked_ns = max(self._now_ns(), self._wanted_ns)
         end = (await consumer.end_offsets([self._partition]))[self._partition]
         while await consumer.position(self._partition) < end:
@@ -113,8 +113,3 @@ class DefinitionsReader:
         self._definitions.confirmed_until(asked_ns)
         async with self._confirmed:
             self._confirmed.notify_all()
-
-    def _require_consumer(self) -> AIOKafkaConsumer:
-        if self._consumer is None:
-            raise RuntimeError("start() comes before follow()")
-        return self._consumer

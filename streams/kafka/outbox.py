@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 from schemas import headers
 from streams.kafka.batch_transport import OutRecord
@@ -29,8 +29,10 @@ class Append(Protocol):
     """Appends records to a partition and returns when they are acknowledged."""
 
     async def __call__(
-        self, topic: str, partition: int, records: Iterable[OutRecord]
-    ) -> Appended | None: ...
+        self, topic: str, partition: int, records: Iterable[OutRecord], /
+    ) -> Appended | None:
+        """See `BatchProducer.append`."""
+        ...
 
 
 class Destinations(NamedTuple):
@@ -84,7 +86,7 @@ class Outbox:
         """Take a judged batch; batches leave in the order in which they were put."""
         self._judged.put(work)
 
-    async def emit(self) -> None:
+    async def emit(self) -> NoReturn:
         """Write verdicts and their like, for as long as the partition is ours."""
         while True:
             works = await self._judged.take_all()
@@ -103,7 +105,7 @@ class Outbox:
             )
             self._emitted.put(works)
 
-    async def remember(self) -> None:
+    async def remember(self) -> NoReturn:
         """Write states and release offsets, for as long as the partition is ours."""
         while True:
             works = [work for group in await self._emitted.take_all() for work in group]

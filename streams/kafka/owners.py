@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from streams.engine.partition import Partition
 from streams.errors import DulyError
@@ -125,7 +125,7 @@ class Owners:
 
     @property
     def _store(self) -> RunStore:
-        return self._table.data
+        return cast("RunStore", self._table.data)
 
     def _rebalance_ms(self) -> int | None:
         began, self._rebalance_began = self._rebalance_began, None

@@ -7,7 +7,7 @@ partition works on the dict itself and appends to the changelog in batches.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust.stores.base import Store
@@ -21,7 +21,7 @@ from streams.log import faust_logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from faust.types import TP, AppT, EventT
+    from faust.types import TP, AppT
 
     from streams.engine.runs import Run
 
@@ -61,7 +61,7 @@ class RunStore(Store[bytes, Any]):
 
     def apply_changelog_batch(
         self,
-        batch: Iterable[EventT],
+        batch: Iterable[Any],
         to_key: Callable[[Any], Any],  # noqa: ARG002  # Faust's signature
         to_value: Callable[[Any], Any],  # noqa: ARG002  # Faust's signature
     ) -> None:
@@ -108,7 +108,7 @@ class RunStore(Store[bytes, Any]):
         generation_id: int = 0,  # noqa: ARG002  # Faust's signature
     ) -> None:
         """Forget partitions that are no longer ours, and those that must be read anew."""
-        changelog = self.table.changelog_topic_name
+        changelog = cast("RunTable", self.table).changelog_topic_name
         ours = {tp.partition for tp in assigned if tp.topic == changelog} - self._poisoned
         for partition in list(self._partitions):
             if partition not in ours:
@@ -162,7 +162,7 @@ class RunStore(Store[bytes, Any]):
         self.reset_state()
 
 
-class RunTable(faust.Table):
+class RunTable(faust.Table[bytes, Any]):
     """Faust's table of runs; its changelog topic is `<app id>-<name>-changelog`."""
 
     logger = faust_logger

@@ -7,7 +7,7 @@ at every rebalance before the first commit, and skip what came in between.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, UnknownMemberIdError
@@ -27,7 +27,7 @@ async def commit_start_position(settings: Settings) -> None:
     """Commit where to begin for each partition of the events topic that has no commit yet."""
     if settings.start == "earliest":
         return
-    consumer = AIOKafkaConsumer(
+    consumer: Any = AIOKafkaConsumer(
         **client_options(settings), group_id=settings.app_id, enable_auto_commit=False
     )
     await consumer.start()
@@ -46,7 +46,7 @@ async def commit_start_position(settings: Settings) -> None:
 
 
 async def _positions(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], settings: Settings
+    consumer: Any, partitions: list[TopicPartition], settings: Settings
 ) -> dict[TopicPartition, int]:
     positions: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
     time_ms = settings.start_time_ms

@@ -1,4 +1,4 @@
-"""When must the owner of a partition append a clock record? (R13)
+"""When the owner of a partition must append a clock record (R13).
 
 Deadlines fire by record timestamps alone. Where nothing else is written, time would stand: then
 the owner appends an empty record when its next instant is due, and time passes when it is read

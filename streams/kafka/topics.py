@@ -151,7 +151,8 @@ async def _describe_all(admin: AIOKafkaAdminClient, settings: Settings) -> dict[
 async def _topic_config(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     config: dict[str, dict[str, str]] = {}
-    for response in await admin.describe_configs(resources):
+    responses: list[Any] = await admin.describe_configs(resources)
+    for response in responses:
         for _code, _message, _kind, name, entries in response.resources:
             config[name] = {entry[0]: entry[1] for entry in entries}
     return config
@@ -161,7 +162,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], settings: Se
     replication = settings.replication
     if replication == BROKER_DEFAULT_REPLICATION:
         replication = await _default_replication(admin)
-    response = await admin.create_topics(
+    response: Any = await admin.create_topics(
         [
             NewTopic(
                 full_name(topic, settings),
@@ -184,8 +185,11 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], settings: Se
 async def _default_replication(admin: AIOKafkaAdminClient) -> int:
     """Return the broker's `default.replication.factor`, which aiokafka cannot ask it to use."""
     broker = (await admin.describe_cluster())["brokers"][0]["node_id"]
-    (response,) = await admin.describe_configs(
+    responses: list[Any] = await admin.describe_configs(
         [ConfigResource(ConfigResourceType.BROKER, str(broker))]
     )
-    settings = {entry[0]: entry[1] for *_about, entries in response.resources for entry in entries}
-    return int(settings.get("default.replication.factor") or 1)
+    for *_about, entries in responses[0].resources:
+        for name, value, *_more in entries:
+            if name == "default.replication.factor":
+                return int(value)
+    return 1
