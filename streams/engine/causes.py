@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.engine.flows import Node
-    from streams.engine.runs import Entry, Run
+    from streams.engine.runs import Entry, Run, ScriptResult
 
 CauseKey = tuple[str, str]
 """Node and kind: what identifies a cause (R15)."""
@@ -109,18 +109,19 @@ def _describe_validator(_run: Run, node: Node, _entry: Entry) -> dict[str, Any]:
 
 
 def _describe_validator_error(_run: Run, node: Node, entry: Entry) -> dict[str, Any]:
-    detail = entry.validated.detail if entry.validated is not None else ""
-    return {
-        "message": f"{node.id}: the validator gave no answer: {detail}",
-        "expected": "True or False",
-        "observed": detail,
-    }
+    return _describe_no_answer(node, "validator", entry.validated)
 
 
 def _describe_filter_error(_run: Run, node: Node, entry: Entry) -> dict[str, Any]:
-    detail = entry.filtered.detail if entry.filtered is not None else ""
+    return _describe_no_answer(node, "filter", entry.filtered)
+
+
+def _describe_no_answer(node: Node, script: str, result: ScriptResult | None) -> dict[str, Any]:
+    assert result is not None, node.id  # noqa: S101 -- what was not asked gave no wrong answer
+    left_out = "it returned None" if result.outcome == "none" else "the run has no room for more"
+    detail = result.detail or left_out
     return {
-        "message": f"{node.id}: the filter gave no answer: {detail}",
+        "message": f"{node.id}: the {script} gave no answer: {detail}",
         "expected": "True or False",
         "observed": detail,
     }

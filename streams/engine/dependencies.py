@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from streams.engine.absences import STAMPED_LATE_NS, listed_deps, may_skip
 from streams.engine.context import build_ctx
 from streams.engine.deadlines import due
-from streams.engine.runs import Entry, EntryCause, Occurrences, Run, ScriptResult, Standing
+from streams.engine.runs import (
+    MAX_STATE_BYTES,
+    Entry,
+    EntryCause,
+    Occurrences,
+    Run,
+    ScriptResult,
+    Standing,
+    text_bytes,
+)
 from streams.engine.scripts import ScriptAnswer, ScriptCall
 
 if TYPE_CHECKING:
@@ -32,6 +41,7 @@ _STANDINGS: Final[dict[str, Standing]] = {
 class Question(NamedTuple):
     """A script whose answer a run waits for."""
 
+    run: Run
     entry: Entry
     kind: Literal["filter", "validator"]
     seen: tuple[int, ...]
@@ -39,11 +49,19 @@ class Question(NamedTuple):
 
     def answer(self, answer: ScriptAnswer) -> None:
         """Remember the answer where the judging looks for it, so that it is never asked again (R6)."""
-        result = ScriptResult(self.seen, answer.outcome, answer.detail)
+        run, entry = self.run, self.entry
+        before = entry.filtered if self.kind == "filter" else entry.validated
+        if before is not None:
+            run.size_bytes -= text_bytes(before.detail)
+        # The state has a limit, whatever scripts have to say (R20): what does not fit is not kept.
+        fits = run.size_bytes + text_bytes(answer.detail) <= MAX_STATE_BYTES
+        detail = answer.detail if fits else ""
+        run.size_bytes += text_bytes(detail)
+        result = ScriptResult(self.seen, answer.outcome, detail)
         if self.kind == "filter":
-            self.entry.filtered = result
+            entry.filtered = result
         else:
-            self.entry.validated = result
+            entry.validated = result
 
 
 class DependencyReading(NamedTuple):
@@ -233,7 +251,7 @@ def _ask(
         return known
     run.asked = True
     call = ScriptCall(program.engine, program.source, kind, entry.data, build_ctx(run, node, entry))
-    questions.append(Question(entry, kind, seen, call))
+    questions.append(Question(run, entry, kind, seen, call))
     return None
 
 

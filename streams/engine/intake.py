@@ -16,6 +16,8 @@ from streams.engine.runs import (
     Occurrences,
     Run,
     Sticky,
+    StickyKind,
+    text_bytes,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +31,12 @@ OPTIONS: Final = ""
 """The place of the flow options among a run's lessons."""
 _SHOWN_ONLY: Final = frozenset({"description", "additional_meta"})
 """Fields that no judgement reads: a service that changes them with every call does not teach anything by it."""
-_LESSON_BYTES: Final = 400
-"""What a lesson costs in the encoded state beside its value, at the most."""
+_LESSON_BYTES: Final = 60
+"""What a lesson costs in the encoded state beside its value and the id of its event, at the most."""
+_NODE_BYTES: Final = 120
+"""What a node's first event costs beside its name, which stands in lessons, versions, deadlines and causes."""
+_NODES_NAMED: Final = 10
+"""How many nodes a message lists: one who mistyped a name sees which there are, a hundred are no help."""
 
 
 class Received(NamedTuple):
@@ -53,18 +59,14 @@ def receive(run: Run, event: Event, now: int, recorded_at: int) -> Received:
             else run.unknown[event.event_id] == event.node
         )
         return Received("duplicate" if same else "conflicting_event")
-    size = _size_of(event)
+    size = _size_of(run, event)
     if refusal := _refuse(run, event, size):
         return refusal
     run.last_arrival = now
     run.size_bytes += size
     if event.node not in run.definition.nodes and run.definition.options.closed:
         run.unknown[event.event_id] = event.node
-        nodes = ", ".join(run.definition.nodes)
-        message = (
-            f"{event.node}: flow {run.flow} is closed and has no such node; its nodes are {nodes}"
-        )
-        run.sticky.setdefault((event.node, "unknown_node"), Sticky(message, event.event_id))
+        _add_sticky(run, event, "unknown_node", _unknown_node(run, event.node))
         return Received("unknown_node")
     _enter(run, event, now, recorded_at)
     return _ACCEPTED
@@ -84,14 +86,33 @@ def _refuse(run: Run, event: Event, size: int) -> Received | None:
     else:
         return None
     message = f"{event.node}: {message}; events beyond it are dead letters"
-    run.sticky.setdefault((event.node, reason), Sticky(message, event.event_id))
+    if all(kind != reason for _, kind in run.sticky):
+        _add_sticky(run, event, reason, message)
     return Received(reason, (reason, message))
 
 
-def _size_of(event: Event) -> int:
-    size = ENTRY_BYTES + len(event.data) + 2 * len(event.event_id)
+def _add_sticky(run: Run, event: Event, kind: StickyKind, message: str) -> None:
+    if (event.node, kind) not in run.sticky:
+        run.sticky[event.node, kind] = Sticky(message, event.event_id)
+        run.size_bytes += len(message) + ENTRY_BYTES
+
+
+def _unknown_node(run: Run, node: str) -> str:
+    known = list(run.definition.nodes)
+    shown, more = ", ".join(known[:_NODES_NAMED]), len(known) - _NODES_NAMED
+    return (
+        f"{node}: flow {run.flow} is closed and has no such node; its nodes are {shown}"
+        f"{f' and {more} more' if more > 0 else ''}"
+    )
+
+
+def _size_of(run: Run, event: Event) -> int:
+    id_bytes = text_bytes(event.event_id)
+    size = ENTRY_BYTES + len(event.data) + id_bytes + len(event.node)
+    if event.node not in run.nodes:
+        size += _NODE_BYTES + 4 * len(event.node)
     if event.teaches:
-        size += len(orjson.dumps(event.teaches)) + _LESSON_BYTES * len(event.teaches)
+        size += len(orjson.dumps(event.teaches)) + (_LESSON_BYTES + id_bytes) * len(event.teaches)
     return size
 
 

@@ -38,6 +38,12 @@ MAX_STATE_BYTES: Final = 900 * 1024
 ENTRY_BYTES: Final = 220
 """What an entry costs in the encoded state beside its data and id, at the most."""
 
+
+def text_bytes(text: str) -> int:
+    """Return what a text takes in the encoded state, but for escapes."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 _happened: Final = attrgetter("ts", "event_id")
 
 

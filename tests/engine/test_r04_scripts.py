@@ -334,6 +334,13 @@ def test_R6_a_validator_error_names_engine_line_and_message():
     assert message == "b: the validator gave no answer: python, line 1: KeyError: 'price'"
 
 
+def test_R6_none_is_named_as_what_it_is():
+    """A validator that forgot its `return` is told so."""
+    log = Log(flow("a", validated("None")))
+    log.come(event("a", 0), event("b", 1))
+    assert cause(log.last, "b")["message"] == "b: the validator gave no answer: it returned None"
+
+
 def test_R6_a_changed_context_can_heal_a_cause():
     """Causes are recomputed: what a validator no longer says is gone."""
     log = Log(flow("a", validated("sum(d['data']['n'] for d in ctx['deps']) == data['n']")))
