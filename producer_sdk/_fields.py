@@ -47,6 +47,9 @@ def add_fields(event: dict[str, Any], fields: Mapping[str, Any]) -> None:
             event[name] = field(name, value)
         except UsageError as error:
             guard.report("fields_left_out", name, f"{error.message}; {name} was left out")
+        except Exception as error:  # noqa: BLE001 -- code of the host: a proxy without its context, say
+            message = f"{name} raised {type(error).__name__} when it was read; it was left out"
+            guard.report("fields_left_out", name, message)
 
 
 def report_texts(texts: list[str]) -> None:

@@ -83,6 +83,15 @@ class _Walk:
         self._values += 1
         if self._values > MAX_VALUES:
             raise TooManyValuesError
+        try:
+            return self._plain(value, path, depth)
+        except TooManyValuesError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- code of the host: a proxy without its context, say
+            self.texts.append(f"{path} raised {type(error).__name__} when it was read")
+            return f"<{type(value).__name__}>"
+
+    def _plain(self, value: Any, path: str, depth: int) -> Any:
         while isinstance(value, Enum):
             value = value.value
         if value is None or isinstance(value, bool):
@@ -114,8 +123,9 @@ class _Walk:
             return str(value)
         content = _content(value)
         if content is None:
+            text = self._text(_as_text(value), path)
             self.texts.append(f"{path} is of type {type(value).__name__}")
-            return self._text(_as_text(value), path)
+            return text
         if depth == 0 or id(value) in self._inside:
             self.texts.append(f"{path} is nested too deeply, or in itself")
             return f"<{type(value).__name__}>"
@@ -140,17 +150,14 @@ class _Walk:
 
 
 def _content(value: Any) -> dict[Any, Any] | list[Any] | None:
-    """Return what a container holds, or None for what is none or fails to show it."""
-    try:
-        if isinstance(value, Mapping):
-            return dict(cast("Mapping[Any, Any]", value))
-        if isinstance(value, list | tuple):
-            return list(cast("list[Any]", value))
-        if isinstance(value, AbstractSet):
-            return sorted(cast("AbstractSet[Any]", value), key=repr)
-        return None if isinstance(value, type) else _attributes(value)
-    except Exception:  # noqa: BLE001 -- code of the host: whatever it raises, its value becomes a text
-        return None
+    """Return what a container holds, or None for what is none."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[Any, Any]", value))
+    if isinstance(value, list | tuple):
+        return list(cast("list[Any]", value))
+    if isinstance(value, AbstractSet):
+        return sorted(cast("AbstractSet[Any]", value), key=repr)
+    return None if isinstance(value, type) else _attributes(value)
 
 
 def _attributes(value: Any) -> dict[Any, Any] | None:
@@ -164,10 +171,7 @@ def _attributes(value: Any) -> dict[Any, Any] | None:
 def _as_text(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(cast("bytes", value)).decode("utf-8", "backslashreplace")
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001 -- code of the host, as above
-        return f"<{type(value).__name__}>"
+    return str(value)
 
 
 def _shown(key: Any) -> str:

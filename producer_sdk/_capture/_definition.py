@@ -196,7 +196,35 @@ def _assign(name: str, value: ast.expr) -> ast.stmt:
 
 
 class _Cleaner(ast.NodeTransformer):
-    """Leaves out what only people and type checkers read."""
+    """Leaves out what only people and type checkers read, and writes f-strings as calls of format.
+
+    The text of an f-string that quotes inside is valid for some versions of Python only.
+    """
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        """Write an f-string as a call of `str.format`, which formats in the same way."""
+        values: list[ast.expr] = []
+        template = "".join(self._template(part, values) for part in node.values)
+        method = ast.Attribute(ast.Constant(template), "format", ast.Load())
+        return ast.Call(method, values, [])
+
+    def _template(self, part: ast.expr, values: list[ast.expr]) -> str:
+        """Return the part of a template for one part of an f-string; add what is formatted."""
+        if isinstance(part, ast.FormattedValue):
+            values.append(self.visit(part.value))
+            conversion = f"!{chr(part.conversion)}" if part.conversion > 0 else ""
+            spec = self._spec(part.format_spec, values)
+            return f"{{{conversion}{spec}}}"
+        text = str(cast("ast.Constant", part).value)
+        return text.replace("{", "{{").replace("}", "}}")
+
+    def _spec(self, spec: ast.expr | None, values: list[ast.expr]) -> str:
+        if not isinstance(spec, ast.JoinedStr):
+            return ""
+        text = "".join(self._template(part, values) for part in spec.values)
+        if "{{" in text or "}}" in text:
+            raise CaptureError("it has a brace in the format of an f-string")
+        return f":{text}"
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Drop docstring and annotation of the result."""

@@ -1,9 +1,9 @@
 """From a function object to the syntax tree of exactly that function.
 
-The file is parsed whole and the function found in it by line, kind and name; its statement is then
-compiled again, and only a tree whose byte code and positions equal those of the function is
-returned. So a file that was edited since it was imported is noticed, and of several lambdas on one
-line the right one is taken.
+Its file is parsed and compiled once more, and the function looked for by line, kind and name. It
+is taken only if the compiled file holds its very byte code, at the same positions: so a file that
+was edited since it was imported is noticed. Of several lambdas on one line it is the one without
+whose body that byte code is gone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ast
 import functools
 import linecache
 from types import CodeType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from producer_sdk._errors import CaptureError
 
@@ -29,6 +29,15 @@ _FUTURE_FLAGS = functools.reduce(
 )
 
 
+class _File(NamedTuple):
+    """A source file: its text, how it was compiled, and its syntax tree."""
+
+    text: str
+    name: str
+    flags: int
+    tree: ast.Module
+
+
 def function_node(function: FunctionType) -> FunctionNode:
     """Return the syntax tree of `function`; it is shared, so copy it before a change.
 
@@ -41,50 +50,58 @@ def function_node(function: FunctionType) -> FunctionNode:
         raise CaptureError(
             f"its source file {code.co_filename} cannot be read; define it in a Python file"
         )
-    tree = _parse("".join(lines), code.co_filename)
-    candidates = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.Lambda) and _stands_at(node, code)
-    ]
-    if not candidates or not _compiles_to(code, _statements_at(code.co_firstlineno, tree)):
+    file = _read("".join(lines), code.co_filename, code.co_flags & _FUTURE_FLAGS)
+    candidates = _candidates(file.tree, code)
+    if not candidates or not _count(code, file, file.tree):
         raise CaptureError(
             f"{code.co_filename} line {code.co_firstlineno} is not the source of what runs; "
             "the file was changed after it was imported, or the code was rewritten as it was loaded"
         )
-    return candidates[0] if len(candidates) == 1 else _by_position(candidates, code)
+    return candidates[0 if len(candidates) == 1 else _index(code, file, len(candidates))]
 
 
 @functools.lru_cache(maxsize=2)  # one file is asked for again and again; trees are large
-def _parse(text: str, filename: str) -> ast.Module:
+def _read(text: str, name: str, flags: int) -> _File:
     try:
-        return ast.parse(text, filename)
+        return _File(text, name, flags, ast.parse(text, name))
     except (SyntaxError, ValueError) as error:
-        raise CaptureError(f"its source file {filename} cannot be parsed: {error}") from error
+        raise CaptureError(f"its source file {name} cannot be parsed: {error}") from error
+
+
+def _candidates(tree: ast.Module, code: CodeType) -> list[FunctionNode]:
+    """Return what stands where `code` says that it was defined, outer functions first."""
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.Lambda) and _stands_at(node, code)
+    ]
 
 
 def _stands_at(node: FunctionNode, code: CodeType) -> bool:
     if isinstance(node, ast.Lambda):
         return code.co_name == "<lambda>" and node.lineno == code.co_firstlineno
-    return node.name == code.co_name and _first_line(node) == code.co_firstlineno
+    first_line = min((node.lineno, *(item.lineno for item in node.decorator_list)))
+    return node.name == code.co_name and first_line == code.co_firstlineno
 
 
-def _statements_at(line: int, tree: ast.Module) -> list[ast.stmt]:
-    """Return the statements of the module that reach over `line`."""
-    return [item for item in tree.body if _first_line(item) <= line <= (item.end_lineno or 0)]
+def _index(code: CodeType, file: _File, candidates: int) -> int:
+    """Tell the candidates apart: try without the body of each; inner ones come last."""
+    whole = _count(code, file, file.tree)
+    for index in reversed(range(candidates)):
+        tree = ast.parse(file.text, file.name)
+        candidate = _candidates(tree, code)[index]
+        assert isinstance(candidate, ast.Lambda)  # noqa: S101 -- no two defs begin on one line
+        candidate.body = ast.copy_location(ast.Constant("another body"), candidate.body)
+        if _count(code, file, tree) < whole:
+            return index
+    raise CaptureError("it cannot be told from others on its line; put it on a line of its own")
 
 
-def _first_line(statement: ast.stmt) -> int:
-    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
-    return min((statement.lineno, *(item.lineno for item in decorators)))
-
-
-def _compiles_to(code: CodeType, statements: list[ast.stmt]) -> bool:
-    module = ast.Module(statements, [])
-    flags = code.co_flags & _FUTURE_FLAGS
-    compiled: CodeType = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
+def _count(code: CodeType, file: _File, tree: ast.Module) -> int:
+    """Return how often the compiled tree holds `code`, at the same positions."""
+    compiled: CodeType = compile(tree, file.name, "exec", file.flags, dont_inherit=True)
     positions = list(code.co_positions())
-    return any(
+    return sum(
         inner == code and list(inner.co_positions()) == positions for inner in _all_code(compiled)
     )
 
@@ -94,17 +111,3 @@ def _all_code(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _all_code(constant)
-
-
-def _by_position(candidates: list[FunctionNode], code: CodeType) -> FunctionNode:
-    """Tell lambdas of one line apart: one that returns has an instruction as wide as its body."""
-    positions = set(code.co_positions())
-    matching = [node for node in candidates if _extent_of_body(node) in positions]
-    if len(matching) == 1:
-        return matching[0]
-    raise CaptureError("it cannot be told from the others on its line; put it on a line of its own")
-
-
-def _extent_of_body(node: FunctionNode) -> tuple[int, int | None, int, int | None]:
-    body = node.body if isinstance(node, ast.Lambda) else node.body[-1]
-    return body.lineno, body.end_lineno, body.col_offset, body.end_col_offset

@@ -14,7 +14,7 @@ from producer_sdk._errors import CaptureError
 MAX_ITEMS = 500
 MAX_DEPTH = 20
 
-DECIMAL, PATTERN = "_duly_Decimal", "_duly_compile"
+DECIMAL, PATTERN = "_captured_Decimal", "_captured_compile"
 HELPER_IMPORTS = {
     DECIMAL: ast.ImportFrom("decimal", [ast.alias("Decimal", DECIMAL)], 0),
     PATTERN: ast.ImportFrom("re", [ast.alias("compile", PATTERN)], 0),
