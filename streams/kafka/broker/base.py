@@ -32,6 +32,8 @@ class Broker(ABC):
     bootstrap: str
     """The address for clients, `host:port`."""
 
+    _closed = False
+
     @classmethod
     @abstractmethod
     def prepare(cls, folder: Path) -> Self:
@@ -70,8 +72,15 @@ class Broker(ABC):
         """Thaw after a `pause`."""
 
     @abstractmethod
+    def discard(self) -> None:
+        """End at once, and forget data and address; called once, by `close`."""
+
     def close(self) -> None:
-        """End for good and forget the data; may be called again."""
+        """End for good and forget the data; closing again does nothing."""
+        atexit.unregister(self.close)
+        if not self._closed:
+            self._closed = True
+            self.discard()
 
     def __enter__(self) -> Self:
         """Return the broker itself, which runs already."""
@@ -85,7 +94,3 @@ class Broker(ABC):
     ) -> None:
         """Close."""
         self.close()
-
-    def close_at_exit(self) -> None:
-        """Have the interpreter close this broker, should nobody else do so before."""
-        atexit.register(self.close)

@@ -82,22 +82,23 @@ class ContainerBroker(Broker):
         """Let it go on."""
         self._container.get_wrapped_container().unpause()
 
-    def close(self) -> None:
+    def discard(self) -> None:
         """Remove the container with its data."""
         self._container.stop()
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not answers(HOST, self._port, timeout_s=1.0):
+            self._container.reload()
+            if self._container.status == "exited":
+                raise BrokerUnavailable(self._failure("ended while it started"))
             if time.monotonic() > deadline:
-                raise BrokerUnavailable(
-                    f"The container of {IMAGE} was silent for {START_TIMEOUT_S:.0f} s. "
-                    f"Its last words:\n{self._log_tail()}"
-                )
+                raise BrokerUnavailable(self._failure(f"was silent for {START_TIMEOUT_S:.0f} s"))
             time.sleep(_POLL_S)
 
-    def _log_tail(self) -> str:
-        return self._container.get_wrapped_container().logs(tail=_LOG_LINES).decode()
+    def _failure(self, what: str) -> str:
+        log = self._container.get_wrapped_container().logs(tail=_LOG_LINES)
+        return f"The container of {IMAGE} {what}. Its last words:\n{log.decode()}"
 
 
 def _configure(container: DockerContainer, port: int, controller_port: int) -> None:

@@ -59,7 +59,7 @@ class ExternalBroker(Broker):
         """Refuse."""
         self._refuse()
 
-    def close(self) -> None:
+    def discard(self) -> None:
         """Leave it running."""
 
     def _refuse(self) -> NoReturn:

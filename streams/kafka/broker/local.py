@@ -65,7 +65,7 @@ class LocalBroker(Broker):
         """Let the frozen process go on."""
         self.process.resume()
 
-    def close(self) -> None:
+    def discard(self) -> None:
         """Kill the process, whose data nobody will ask for again, and remove its folder."""
         self.process.kill()
         shutil.rmtree(self.home, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def start_broker(
     except BaseException:  # Ctrl-C too must leave nothing behind
         broker.close()
         raise
-    broker.close_at_exit()
+    atexit.register(broker.close)
     return broker
 
 
