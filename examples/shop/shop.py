@@ -88,16 +88,21 @@ def orders() -> list[Order]:
     return mixed
 
 
+def take(order: Order, step: Step) -> None:
+    """Let one thing happen to an order, and say so by a call of the SDK."""
+    if step.node == "pay":
+        assert_(id="pay", flow="shop", run_id=order.run_id, data={"amount": step.amount})
+    elif step.node == "cart":
+        act(id="cart", flow="shop", run_id=order.run_id, data={"total": TOTAL})
+    else:
+        act(id=step.node, flow="shop", run_id=order.run_id, data={"parcel": order.run_id})
+
+
 async def live(order: Order) -> None:
-    """Let happen what happens to an order; each step is a call of the SDK."""
+    """Let happen, in its time, what happens to an order."""
     for step in order.steps:
         await asyncio.sleep(step.seconds)
-        if step.node == "cart":
-            act(id="cart", flow="shop", run_id=order.run_id, data={"total": TOTAL})
-        elif step.node == "pay":
-            assert_(id="pay", flow="shop", run_id=order.run_id, data={"amount": step.amount})
-        else:
-            act(id=step.node, flow="shop", run_id=order.run_id, data={"parcel": order.run_id})
+        take(order, step)
 
 
 def announce(order: Order) -> None:

@@ -15,7 +15,9 @@ def main() -> None:
     try:
         from streams.cli.root import app
     except ModuleNotFoundError as error:
-        if error.name not in {"rich", "typer"}:
+        package = (error.name or "").partition(".")[0]
+        if package not in {"rich", "typer"}:
             raise
-        sys.exit(f"duly: the command line needs {error.name}: pip install 'duly[cli]'")
+        sys.stderr.write(f"duly: the command line needs {package}: pip install 'duly[cli]'\n")
+        sys.exit(2)
     app()

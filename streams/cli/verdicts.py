@@ -13,7 +13,7 @@ import typer
 from rich.live import Live
 
 from streams.cli.outcomes import ExitCode
-from streams.cli.screen import complain, data, stdout_is_terminal, verdict_table
+from streams.cli.screen import complain, data, say, stdout_is_terminal, verdict_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -95,10 +95,12 @@ async def _follow(
     batches: AsyncGenerator[list[Incoming]], screen: _Screen, goal: _Goal
 ) -> ExitCode:
     seen = 0
-    with screen, suppress(TimeoutError):
+    with suppress(TimeoutError):
         async with aclosing(batches), asyncio.timeout(goal.timeout_s):
-            async for batch in batches:
-                for incoming in batch:
+            await anext(batches)
+            say("following the verdicts")
+            with screen:
+                async for incoming in _flattened(batches):
                     screen.show(incoming)
                     seen += 1
                     if goal.fail and incoming.verdict["status"] == Status.failed:
@@ -106,6 +108,12 @@ async def _follow(
                     if seen == goal.verdicts:
                         return ExitCode.OK
     return ExitCode.OK if seen >= (goal.verdicts or 1) else ExitCode.NO_VERDICT
+
+
+async def _flattened(batches: AsyncGenerator[list[Incoming]]) -> AsyncGenerator[Incoming]:
+    async for batch in batches:
+        for incoming in batch:
+            yield incoming
 
 
 class _Screen(Protocol):

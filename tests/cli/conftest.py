@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
+    from tests.shared_kafka import SharedKafka
+
 FLOW = """\
 flow: f
 window_ms: 10000
@@ -33,12 +35,17 @@ class Duly(Protocol):
         ...
 
 
-@pytest.fixture
-def duly(monkeypatch: pytest.MonkeyPatch) -> Duly:
-    """The command line, without settings of the machine it runs on."""
-    for name in os.environ:
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clear the settings of the machine that the tests run on."""
+    for name in list(os.environ):
         if name.startswith("DULY_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def duly() -> Duly:
+    """The command line."""
 
     def run(*arguments: str | Path, stdin: str | bytes | None = None) -> Result:
         # Wide enough that no text is broken where a test looks for it.
@@ -58,3 +65,20 @@ def flow_file(tmp_path: Path) -> Path:
     path = tmp_path / "f.yaml"
     path.write_text(FLOW)
     return path
+
+
+@pytest.fixture
+def broker(kafka: SharedKafka, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Settings of a broker that has no topic of this test yet; returns its address."""
+    monkeypatch.setenv("DULY_BROKER", kafka.bootstrap)
+    monkeypatch.setenv("DULY_TOPIC_PREFIX", topic_prefix)
+    monkeypatch.setenv("DULY_APP_ID", f"{topic_prefix}app")
+    monkeypatch.setenv("DULY_PARTITIONS", "2")
+    return kafka.bootstrap
+
+
+@pytest.fixture
+def topics(broker: str, duly: Duly) -> str:
+    """The topics of this test, on a broker; returns its address."""
+    assert duly("topics", "apply").exit_code == 0
+    return broker

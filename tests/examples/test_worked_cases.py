@@ -35,7 +35,7 @@ def reduced(verdict: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_worked_case_gets_exactly_the_verdicts_beside_it(name: str) -> None:
-    flow = CASES / f"{name.split('.')[0]}.yaml"
+    flow = CASES / f"{name.partition('.')[0]}.yaml"
     events = CASES / f"{name}.events.jsonl"
     result = CliRunner().invoke(app, ["replay", "--flow", str(flow), str(events)])
     assert result.exit_code == 0, result.stderr
@@ -46,7 +46,9 @@ def test_a_worked_case_gets_exactly_the_verdicts_beside_it(name: str) -> None:
 
 
 def test_the_table_of_cases_names_each_case_once_and_no_other() -> None:
-    named = re.findall(r"^\| \[`([^`]+)`\]\(([^)]+)\)", (CASES / "README.md").read_text(), re.M)
+    named = re.findall(
+        r"^\| \[`([^`]+)`\]\(([^)]+)\)", (CASES / "README.md").read_text(), re.MULTILINE
+    )
     assert sorted(name for name, _ in named) == NAMES
     assert all(link == f"{name}.events.jsonl" for name, link in named)
 
