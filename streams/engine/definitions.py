@@ -109,16 +109,20 @@ class Definitions:
     def offer(
         self, flow: str, node: str, given: Given, options: Given, now_ns: int
     ) -> tuple[bytes, bytes] | None:
-        """Return the record that makes a lesson known to later runs, or None when it is known or was offered lately."""
+        """Return the record that makes a lesson known to later runs, or None when it is known or was offered lately.
+
+        It says all that is known of the node and the options: compaction leaves the newest record of a node alone.
+        """
         timeline = self._timeline(flow)
         if timeline.knows(node, given, options):
             return None
+        newest = timeline.at(None)
         record: dict[str, Any] = {
             "v": 1,
             "kind": "learned",
             "flow": flow,
-            "node": {"id": node, **given},
-            "options": dict(options),
+            "node": {"id": node, **newest.learned.get(node, {}), **given},
+            "options": {**newest.learned_options, **options},
         }
         value = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
         last = self._offered.get((flow, node, value))
@@ -204,9 +208,9 @@ class _Timeline:
 
     def knows(self, node: str, given: Given, options: Given) -> bool:
         newest = self.at(None)
-        known = newest.learned.get(node)
+        known = newest.learned.get(node, {})
         return (
-            known is not None
+            node in newest.nodes
             and all(known.get(field) == value for field, value in given.items())
             and all(newest.learned_options.get(name) == value for name, value in options.items())
         )

@@ -168,6 +168,7 @@ def _news_of_node(pinned: Definition, node: str, given: Given) -> dict[str, Any]
         for field, value in given.items()
         if field not in published
         and field not in _SHOWN_ONLY
+        and not (field == "type" and (value == "trigger") == known.trigger)
         and known.given.get(field, NODE_DEFAULTS.get(field)) != value
     }
 

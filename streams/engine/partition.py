@@ -346,12 +346,12 @@ class Partition:
 
     def _offer_lessons(self, run: Run, node: str, now: int, batch: _Batch) -> None:
         """Make what the run's events teach known to later runs, unless it is wrong (R14, R18)."""
-        if node in run.definition.problems or node not in run.lessons:
+        if node in run.definition.problems:
             return
-        options = run.lessons[OPTIONS].given() if OPTIONS in run.lessons else {}
-        if record := self._definitions.offer(
-            run.flow, node, run.lessons[node].given(), options, now
-        ):
+        given, options = (
+            run.lessons[of].given() if of in run.lessons else {} for of in (node, OPTIONS)
+        )
+        if record := self._definitions.offer(run.flow, node, given, options, now):
             batch.judged.learned.append(record)
 
     def _judge_event(self, passage: _Passage, batch: _Batch) -> list[Question]:
