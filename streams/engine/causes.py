@@ -75,7 +75,10 @@ def _describe_timeout(run: Run, node_id: str) -> dict[str, Any]:
     deadline = deadline_of(run, node_id)
     assert deadline is not None, node_id  # noqa: S101 -- a timeout is read from a deadline
     at = clock_text(deadline.at_ns)
-    span = duration_text(run.definition.nodes[node_id].timeout_ns)
+    # Of alternatives the one whose deadline is the last gives its time to all (R23).
+    alternatives = run.definition.branches.get(run.definition.nodes[node_id].branch or "", ())
+    last = next((node for node in alternatives if run.deadlines[node] is deadline), node_id)
+    span = duration_text(run.definition.nodes[last].timeout_ns)
     return {
         "message": f"{node_id}: no event within {span} after {deadline.origin} (deadline {at})",
         "expected": f"an event by {at}",
