@@ -7,7 +7,7 @@ from collections import OrderedDict
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.validators.engine import NotCompiled
+from streams.validators.engine import EngineFailed, NotCompiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,8 @@ class _Engine(NamedTuple):
 
 ENGINES = {
     "python": _Engine("streams.validators.python", "PythonEngine", "worker"),
+    "cel": _Engine("streams.validators.cel", "CelEngine", "cel"),
+    "js": _Engine("streams.validators.javascript", "JavaScriptEngine", "js"),
 }
 
 
@@ -48,6 +50,7 @@ class CompiledScripts:
 
         Raises:
             NotCompiled: it is refused, or its engine is unknown or not installed.
+            EngineFailed: its engine cannot start now.
         """
         key = (engine, source)
         with self._lock:
@@ -55,7 +58,7 @@ class CompiledScripts:
             if found is not None:
                 self._cache.move_to_end(key)
         if found is None:
-            found = self._compile(engine, source)
+            found = self._compile(engine, source)  # or an engine that fails, which is not kept
             with self._lock:
                 self._cache[key] = found
                 if len(self._cache) > MAX_CACHED:
@@ -75,13 +78,18 @@ class CompiledScripts:
     def _compile(self, engine: str, source: str) -> Program | NotCompiled:
         try:
             return self._engine(engine).compile(source)
+        except EngineFailed:
+            raise
         except NotCompiled as refusal:
             return refusal
 
     def _engine(self, name: str) -> Engine:
         with self._lock:
             if name not in self._engines:
-                self._engines[name] = _load(name)(self._limits)
+                try:
+                    self._engines[name] = _load(name)(self._limits)
+                except OSError as error:
+                    raise EngineFailed(f"{name}: the engine cannot start: {error}") from error
             return self._engines[name]
 
 

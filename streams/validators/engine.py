@@ -19,8 +19,17 @@ MAX_SOURCE_CHARS = 32_768
 """A longer script is refused. It bounds what reading one costs in our own process."""
 
 
+MAX_CALLS_PER_PASS = 1_000
+MAX_BYTES_PER_PASS = 4 << 20
+"""A pass takes no more calls than these, so that their data stay small beside their memory."""
+
+
 class NotCompiled(Exception):
     """A script cannot be run; the message names engine, place and reason, for people."""
+
+
+class EngineFailed(NotCompiled):
+    """An engine cannot start or answer now, which says nothing about the script."""
 
 
 class Fault(NamedTuple):
@@ -75,3 +84,13 @@ class Engine(Protocol):
 def cut(text: str, limit: int = MAX_DETAIL_CHARS) -> str:
     """Return `text` shortened to `limit` characters, with an ellipsis where something is gone."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def first_calls(calls: Sequence[ScriptCall]) -> Sequence[ScriptCall]:
+    """Return as many of the first calls as one pass takes, at least one."""
+    size = 0
+    for number, call in enumerate(calls[:MAX_CALLS_PER_PASS]):
+        size += len(call.data) + len(call.ctx)
+        if size > MAX_BYTES_PER_PASS and number:
+            return calls[:number]
+    return calls[:MAX_CALLS_PER_PASS]

@@ -21,7 +21,7 @@ from pydantic_monty import (
 
 from streams.log import get_logger
 from streams.validators.confinement import confine, cpu_time
-from streams.validators.engine import Fault, NotCompiled, Pass
+from streams.validators.engine import EngineFailed, Fault, NotCompiled, Pass, first_calls
 from streams.validators.pysource.program import TEXTS, read_script
 from streams.validators.pysource.wording import explained_answer, plain_answer
 
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from streams.validators.pysource.program import Programs
 
 log = get_logger(__name__)
-
-MAX_CALLS_PER_PASS = 1_000
-MAX_BYTES_PER_PASS = 4 << 20
-"""A pass takes no more calls than this, so that their data stay small beside their memory."""
 
 COMPILE_S = 5
 """Time to compile a script; none of it runs yet, so that only a busy machine needs as much."""
@@ -74,14 +70,13 @@ class PythonEngine:
 
     def _check(self, text: str) -> None:
         """Compile a program by running it on nothing."""
-        fault = None
         for _ in range(2):  # a process that was killed meanwhile says nothing about the script
             fault = self.feed(text, [], COMPILE_S).fault
             if fault is None:
                 return
             if fault.outcome == "error":
-                break
-        raise NotCompiled(f"python: {fault.message if fault else ''}")
+                raise NotCompiled(f"python: {fault.message}")
+        raise EngineFailed("python: the script could not be compiled in time")
 
     def feed(self, text: str, texts: list[bytes], seconds: float) -> Feed:
         """Run a program on `texts` in a fresh session, and return the lines that it printed."""
@@ -147,7 +142,7 @@ class PythonProgram:
 
     def run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
         """Answer `calls`; see `Program`."""
-        calls = _first(calls)
+        calls = first_calls(calls)
         lines, fault = self._engine.feed(self._programs.answer, _texts(calls), seconds)
         answers = [plain_answer(call, line) for call, line in zip(calls, lines, strict=False)]
         failed = [number for number, answer in enumerate(answers) if answer is None]
@@ -162,16 +157,6 @@ class PythonProgram:
         text, allowed_s = self._programs.explain, seconds * TWIN_SLOWNESS
         lines = self._engine.feed(text, _texts(calls), allowed_s).lines
         return [*lines, *[None] * (len(calls) - len(lines))]
-
-
-def _first(calls: Sequence[ScriptCall]) -> Sequence[ScriptCall]:
-    """Return as many of the first calls as one pass takes, at least one."""
-    size = 0
-    for number, call in enumerate(calls[:MAX_CALLS_PER_PASS]):
-        size += len(call.data) + len(call.ctx)
-        if size > MAX_BYTES_PER_PASS and number:
-            return calls[:number]
-    return calls[:MAX_CALLS_PER_PASS]
 
 
 def _texts(calls: Sequence[ScriptCall]) -> list[bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
 from streams.engine.scripts import ScriptAnswer
 from streams.validators.bench import Bench
 from streams.validators.compiled import CompiledScripts
-from streams.validators.engine import NotCompiled, cut
+from streams.validators.engine import EngineFailed, NotCompiled, cut
 from streams.validators.rounds import Deadline, Round
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class ScriptSandbox:
         """Answer calls of one script."""
         try:
             program = self._scripts.get(calls[0].engine, calls[0].source)
+        except EngineFailed as failure:
+            return [ScriptAnswer("limit", cut(str(failure)))] * len(calls)
         except NotCompiled as refusal:
             return [ScriptAnswer("not_compiled", cut(str(refusal)))] * len(calls)
         return Round(program, calls, self._limits, self.bench, deadline).answer()

@@ -1,0 +1,104 @@
+"""Engines whose scripts run in a sandbox process of ours, spoken to over a socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from streams.engine.scripts import ScriptAnswer
+from streams.validators.child.language import FALSE, NONE, TRUE
+from streams.validators.engine import (
+    MAX_SOURCE_CHARS,
+    EngineFailed,
+    Fault,
+    NotCompiled,
+    Pass,
+    cut,
+    first_calls,
+)
+from streams.validators.process import SandboxProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.engine.scripts import ScriptCall
+    from streams.validators.limits import Limits
+
+COMPILE_S = 0.5
+"""Time to compile a script; far more than any takes that is meant well."""
+
+_PLAIN: dict[bytes, ScriptAnswer] = {
+    TRUE: ScriptAnswer("true"),
+    FALSE: ScriptAnswer("false"),
+    NONE: ScriptAnswer("none"),
+}
+
+
+class ProcessEngine:
+    """An engine in a sandbox process; see `Engine`.
+
+    Args:
+        name: of the engine.
+        limits: what a script may cost.
+    """
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self._name = name
+        self._process = SandboxProcess(name, limits)
+
+    def stop(self) -> None:
+        """See `Engine`."""
+        self._process.stop()
+
+    def compile(self, source: str) -> ProcessProgram:
+        """See `Engine`."""
+        if len(source) > MAX_SOURCE_CHARS:
+            raise NotCompiled(
+                f"{self._name}: the script has {len(source):,} characters, "
+                f"at most {MAX_SOURCE_CHARS:,} are allowed"
+            )
+        reply = self._process.ask(source, [], [], COMPILE_S)
+        if reply.fault is not None:  # a process that was killed says nothing about the script
+            reply = self._process.ask(source, [], [], COMPILE_S)
+        if reply.refusal is not None:
+            raise NotCompiled(f"{self._name}{reply.refusal}")
+        if reply.fault is not None:
+            failure = EngineFailed if reply.fault.starved else NotCompiled
+            raise failure(f"{self._name}: when it was compiled, it {reply.fault.message}, twice")
+        return ProcessProgram(self._name, source, self._process)
+
+
+class ProcessProgram:
+    """A script that has compiled in a sandbox process; see `Program`."""
+
+    def __init__(self, name: str, source: str, process: SandboxProcess) -> None:
+        self._name = name
+        self._source = source
+        self._process = process
+
+    def run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
+        """See `Program`."""
+        calls = first_calls(calls)
+        texts = [text for call in calls for text in (call.data, call.ctx)]
+        explain = [call.kind == "validator" for call in calls]
+        reply = self._process.ask(self._source, texts, explain, seconds)
+        fault = reply.fault
+        if reply.refusal is not None:  # it compiled before, so that this is not the script's
+            fault = Fault("limit", f"failed to compile again ({reply.refusal})")
+        return Pass([_answer(self._name, line) for line in reply.lines], fault)
+
+
+def _answer(name: str, line: bytes) -> ScriptAnswer:
+    """Return the answer that a line stands for; the process is not trusted to write it well."""
+    if line in _PLAIN:
+        return _PLAIN[line]
+    try:
+        match orjson.loads(line):
+            case [("false" | "other" | "error") as outcome, str(detail)]:
+                return ScriptAnswer(outcome, cut(detail))
+            case _:
+                pass
+    except orjson.JSONDecodeError:
+        pass
+    return ScriptAnswer("error", f"{name}: the answer cannot be read")
