@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerUnavailable
 from streams.kafka.connection import client_options
-from streams.kafka.topics import full_name
+from streams.kafka.topics import admin_client, full_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
+
+    from aiokafka.admin import AIOKafkaAdminClient
 
     from schemas.topics import Topic
     from streams.settings import Settings
@@ -31,11 +32,13 @@ class Logs:
 
     Args:
         consumer: a started `AIOKafkaConsumer` (which has no types), `read_committed`.
+        admin: a started admin client.
         settings: name the topics.
     """
 
-    def __init__(self, consumer: Any, settings: Settings) -> None:
+    def __init__(self, consumer: Any, admin: AIOKafkaAdminClient, settings: Settings) -> None:
         self._consumer = consumer
+        self._admin = admin
         self._settings = settings
 
     async def partitions(self, topic: Topic) -> list[TopicPartition]:
@@ -45,16 +48,14 @@ class Logs:
             MissingTopic: there is none of that name.
         """
         name = full_name(topic, self._settings)
-        # Asked for by name, it would be created where the broker is set up so.
-        if name not in await self._consumer.topics():
+        # A consumer that asks for a topic creates it, where the broker is set up so.
+        if name not in await self._admin.list_topics():
             raise MissingTopic(
                 f"there is no topic {name} on {self._settings.broker}; "
                 "are DULY_TOPIC_PREFIX and the broker right?"
             )
-        return [
-            TopicPartition(name, number)
-            for number in sorted(self._consumer.partitions_for_topic(name))
-        ]
+        (described,) = await self._admin.describe_topics([name])
+        return [TopicPartition(name, number) for number in range(len(described["partitions"]))]
 
     async def begins(self, partition: TopicPartition) -> int:
         """Return the first offset that is kept."""
@@ -91,11 +92,9 @@ async def open_logs(settings: Settings) -> AsyncGenerator[Logs]:
     consumer: Any = AIOKafkaConsumer(
         **client_options(settings), isolation_level="read_committed", enable_auto_commit=False
     )
-    try:
-        await consumer.start()
-        yield Logs(consumer, settings)
-    except KafkaError as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise BrokerUnavailable(f"the broker at {settings.broker} fails us: {reason}") from error
-    finally:
-        await consumer.stop()
+    async with admin_client(settings) as admin:
+        try:
+            await consumer.start()
+            yield Logs(consumer, admin, settings)
+        finally:
+            await consumer.stop()
