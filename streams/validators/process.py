@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-import streams
 from streams.validators.child.main import COUNTER, OUTPUT_BYTES
 from streams.validators.confinement import cpu_time
 from streams.validators.engine import EngineFailed, Fault
@@ -110,7 +109,7 @@ class _Running:
         self.is_lost = False
         """Whether it is late, dead or talks nonsense, and must be ended."""
         arguments = [
-            str(Path(streams.__file__).parents[1]),
+            str(_ROOT),
             engine,
             str(theirs.fileno()),
             str(output),
@@ -207,6 +206,9 @@ class _Running:
         size = min(COUNTER.unpack_from(self._output)[0], OUTPUT_BYTES - COUNTER.size)
         return self._output[COUNTER.size : COUNTER.size + size].split(b"\n")[:-1]
 
+
+_ROOT = Path(__file__).parents[2]
+"""The folder that our packages are in: the process looks in no other place of ours."""
 
 _BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); "

@@ -9,12 +9,13 @@ import orjson
 import pytest
 
 from streams.engine.scripts import ScriptAnswer, ScriptCall
-from streams.validators import Limits, create_sandbox
+from streams.validators.limits import Limits
+from streams.validators.sandbox import create_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.validators import Sandbox
+    from streams.validators.sandbox import Sandbox
 
 
 class Asker:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from streams.validators import Limits, create_sandbox
+from streams.validators.limits import Limits
+from streams.validators.sandbox import create_sandbox
 from tests.validators.conftest import call, outcomes
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def test_a_sandbox_that_is_not_started_says_so() -> None:
 HOST = """
 import asyncio, sys
 from streams.engine.scripts import ScriptCall
-from streams.validators import Limits, create_sandbox
+from streams.validators.limits import Limits
+from streams.validators.sandbox import create_sandbox
 
 async def main():
     sandbox = create_sandbox(Limits(call_ms=2_000))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from streams.validators import Limits, create_sandbox
+from streams.validators.limits import Limits
+from streams.validators.sandbox import create_sandbox
 from tests.validators.conftest import call, outcomes
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ STUCK = (
 """Compares for ever in one step, so that only the end of the process ends it."""
 
 TOO_MUCH = "len('x' * 10**9) > 0"
-FILLING = "def check(data, ctx):\n    all = []\n    while True:\n        all.append('x' * 100_000)"
+FILLING = "def check(data, ctx):\n    all = []\n    while True:\n        all.append('x' * 5_000_000)"
 UNCATCHABLE = (
     "def check(data, ctx):\n    while True:\n        try:\n            while True:\n                pass\n"
     "        except BaseException:\n            pass"

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING
 
 from streams.engine.scripts import ScriptAnswer, ScriptCall
-from streams.validators import Limits
 from streams.validators.bench import MAX_REMEMBERED, Bench
 from streams.validators.engine import Fault, Pass
+from streams.validators.limits import Limits
 from streams.validators.rounds import STARVED_FACTOR, Deadline, Round
 
 if TYPE_CHECKING:
