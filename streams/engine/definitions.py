@@ -51,7 +51,9 @@ class Definitions:
             flow, kind = record["flow"], record["kind"]
             timeline = self._timeline(flow)
             if kind == "learned":
-                timeline.learn(timestamp_ns, record["node"], record.get("options") or {})
+                node = record["node"]
+                given = {**node, "id": node["id"]}
+                timeline.learn(timestamp_ns, given, record.get("options") or {})
             elif kind == "published":
                 timeline.publish(timestamp_ns, self._checked(record))
             elif kind == "snapshot":
