@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, TypeAlias
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     OpenTransport: TypeAlias = Callable[[Config, EventQueue], Transport]
 
 log = logging.getLogger("producer_sdk")
+
+_loading = threading.RLock()
+"""Held while modules are loaded: a fork in the middle would leave half of one to the child."""
+
+os.register_at_fork(
+    before=_loading.acquire,
+    after_in_parent=_loading.release,
+    after_in_child=_loading.release,
+)
 
 _STOP_S = 3.0
 _PAUSE_AFTER_DEFECT_S = 1.0
@@ -134,12 +144,8 @@ class _Worker:
             self._task.cancel()
 
     def _run(self) -> None:
-        # asyncio and aiokafka are loaded here: the host's import pays for neither.
-        from producer_sdk._transport.loop import PrivateLoop  # noqa: PLC0415 -- see above
-
-        self._loop = loop = PrivateLoop()
         try:
-            transport = self._open_transport(self._config, self._queue)
+            loop, transport = self._open()
             while not self._stopping:
                 self._queue.wait()
                 self._drain(loop, transport)
@@ -147,7 +153,17 @@ class _Worker:
         except Exception:
             log.exception("the delivery of events ended by a defect of the SDK; restart to resume")
         finally:
-            loop.close()
+            if self._loop is not None:
+                self._loop.close()
+
+    def _open(self) -> tuple[asyncio.AbstractEventLoop, Transport]:
+        with _loading:
+            # asyncio and aiokafka are loaded here: the host's import pays for neither.
+            from producer_sdk._transport.loop import PrivateLoop  # noqa: PLC0415 -- see above
+
+            "".encode("idna")  # what looking up a host name loads
+            self._loop = PrivateLoop()
+            return self._loop, self._open_transport(self._config, self._queue)
 
     def _drain(self, loop: asyncio.AbstractEventLoop, transport: Transport) -> None:
         import asyncio  # noqa: PLC0415 -- loaded by the loop already

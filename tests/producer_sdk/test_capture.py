@@ -20,6 +20,7 @@ from tests.shared_kafka import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from producer_sdk import Script
     from tests.producer_sdk.conftest import Recording
 
 
@@ -134,7 +135,8 @@ def test_a_long_script_is_refused(tmp_path: Path) -> None:
 def test_a_rule_that_is_not_sent_fails_its_node_instead_of_passing(
     lenient_events: Recording, caplog: pytest.LogCaptureFixture, field: str, name: str
 ) -> None:
-    act("a", "f", "r", **{field: len})
+    fields: dict[str, Any] = {field: len}
+    act("a", "f", "r", **fields)
     script = lenient_events[0][field]
     reason = "it is of type builtin_function_or_method; pass a def or a lambda of (data, ctx)"
     assert script == {
@@ -158,9 +160,9 @@ def captured(scripts: Scripts, function: Any) -> str:
 
 def test_a_function_of_the_same_code_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = Scripts()
-    rules = [lambda data, ctx: data["x"] for _ in range(2)]  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
+    rules: list[Script] = [lambda data, ctx: data["x"] for _ in range(2)]
     first = captured(scripts, rules[0])
-    monkeypatch.setattr(linecache, "getlines", lambda *_: pytest.fail("looked for again"))
+    monkeypatch.setattr(linecache, "getlines", lambda *_: pytest.fail("looked for again"))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     assert captured(scripts, rules[1]) == first
 
 
@@ -179,7 +181,7 @@ def test_a_function_of_the_same_code_is_looked_for_once(monkeypatch: pytest.Monk
     ],
 )
 def test_other_values_in_the_closure_are_another_script(one: Any, other: Any) -> None:
-    def make(value: Any) -> Any:
+    def make(value: Any) -> Script:
         return lambda data, ctx: data["x"] == value
 
     scripts = Scripts()
@@ -189,7 +191,7 @@ def test_other_values_in_the_closure_are_another_script(one: Any, other: Any) ->
 
 def test_a_closure_that_was_changed_in_place_is_another_script() -> None:
     allowed = [1]
-    rule: Any = lambda data, ctx: data["x"] in allowed  # noqa: E731
+    rule: Script = lambda data, ctx: data["x"] in allowed  # noqa: E731
     scripts = Scripts()
     before = captured(scripts, rule)
     allowed.append(2)
@@ -199,12 +201,12 @@ def test_a_closure_that_was_changed_in_place_is_another_script() -> None:
 
 def test_a_huge_closure_costs_no_time_and_is_refused() -> None:
     values = list(range(2_000_000))
-    rule: Any = lambda data, ctx: data["x"] in values  # noqa: E731
+    rule: Script = lambda data, ctx: data["x"] in values  # noqa: E731
     assert "holds more than 500 values" in captured(Scripts(), rule)
 
 
 def test_helpers_in_the_closure_are_told_apart_by_what_they_hold() -> None:
-    def make(limit: int) -> Any:
+    def make(limit: int) -> Script:
         def over_limit(value: int) -> bool:
             return value > limit
 

@@ -84,7 +84,8 @@ def test_a_setting_that_cannot_be_used_is_named_and_the_default_taken(
 def test_nothing_is_sent_where_it_would_go_elsewhere_or_readable_to_others(
     lenient: None, caplog: pytest.LogCaptureFixture, arguments: dict[str, Any], message: str
 ) -> None:
-    initialize(**{**BROKER, **arguments})
+    settings: dict[str, Any] = {**BROKER, **arguments}
+    initialize(**settings)
     assert message in caplog.text
     assert "nothing is sent" in caplog.text
     act("a", "f", "r")

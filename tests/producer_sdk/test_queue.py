@@ -6,7 +6,6 @@ import signal
 import threading
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,8 @@ from producer_sdk._queue import RECORD_OVERHEAD_BYTES, EventQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     MakeQueue = Callable[..., EventQueue]
 
