@@ -208,6 +208,9 @@ def _judge(
             return False
     if standing != entry.standing:
         _place(run, node, occurrences, entry, standing, now)
+        if node.branch is not None:
+            # It may itself excuse what it depends on, as an alternative to that (R23).
+            reading = read_dependencies(run, node, entry)
     if standing == "counted":
         causes = _judge_counted(run, node, entry, reading, now, questions)
         if causes is None:

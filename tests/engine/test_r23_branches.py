@@ -127,6 +127,19 @@ def test_R23_what_follows_a_road_not_taken_is_not_owed():
     assert summary(log.verdicts) == ["1 passed"]
 
 
+def test_R23_an_alternative_may_depend_on_another():
+    """What comes in place of its own dependency excuses it at once."""
+    nodes = [
+        {"id": "a"},
+        {"id": "card", "branch": "pay"},
+        {"id": "again", "dep_ids": ["a", "card"], "branch": "pay"},
+    ]
+    log = Log(flow(*nodes))
+    log.come(event("a", 0), event("again", 1))
+    assert summary(log.verdicts) == ["1 passed"]
+    assert decided(log.last) == 1
+
+
 def test_R23_alternatives_time_out_together_at_the_last_deadline():
     """As long as one may still come in time, none is late."""
     log = Log(

@@ -1,0 +1,24 @@
+"""How hypothesis searches: always the same examples, or new ones with `HYPOTHESIS_PROFILE=search`."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large)
+
+# The suite says the same for the same commit: a failure is never a matter of luck.
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=_CHECKS,
+)
+# For a search of some minutes: as many new examples as it takes to be surprised.
+settings.register_profile(
+    "search", deadline=None, max_examples=5_000, suppress_health_check=_CHECKS
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
