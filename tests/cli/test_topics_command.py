@@ -56,3 +56,58 @@ def test_a_wrong_setting_is_a_usage_error(duly: Duly, monkeypatch: pytest.Monkey
     result = duly("topics", "apply")
     assert result.exit_code == 2
     assert "DULY_PARTITIONS" in result.stderr
+
+
+def test_a_plan_names_what_would_be_created_and_creates_nothing(
+    broker: str, topic_prefix: str, duly: Duly
+) -> None:
+    result = duly("topics", "plan")
+    assert result.exit_code == 0
+    assert f"+ {topic_prefix}flow-events.v1: would be created\n    partitions " in result.stdout
+    assert "    message.timestamp.type  LogAppendTime\n" in result.stdout
+    assert result.stderr == f"on {broker}: 5 topics to create, 0 differing, 0 refused\n"
+    assert not [name for name in asyncio.run(topics_on_broker()) if name.startswith(topic_prefix)]
+
+
+def test_a_plan_for_topics_that_are_right_has_nothing_to_do(topics: str, duly: Duly) -> None:
+    result = duly("topics", "plan")
+    assert result.exit_code == 0
+    assert result.stdout.count(": is right\n") == len(TOPICS)
+    assert result.stderr == f"on {topics}: 0 topics to create, 0 differing, 0 refused\n"
+
+
+async def change_config(topic: str, **config: str) -> None:
+    async with admin_client(load_settings()) as admin:
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)
+        await admin.alter_configs([resource])
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_plan_shows_what_differs_and_would_stay(duly: Duly, topic_prefix: str) -> None:
+    name = f"{topic_prefix}flow-verdicts.v1"
+    asyncio.run(change_config(name, **{"retention.ms": "1000"}))
+    (differing,) = [
+        topic
+        for topic in json.loads(duly("topics", "plan", "--json").stdout)
+        if topic["topic"] == name
+    ]
+    assert differing["action"] == "keep"
+    assert {"setting": "retention.ms", "wanted": "2592000000", "found": "1000"} in differing[
+        "differences"
+    ]
+    result = duly("topics", "plan")
+    assert result.exit_code == 0
+    assert f"~ {name}: differs, and would not be changed\n" in result.stdout
+    assert "retention.ms            is 1000        a new one: 2592000000\n" in result.stdout
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_plan_ends_as_apply_would_where_a_topic_is_refused(
+    duly: Duly, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DULY_PARTITIONS", "3")
+    result = duly("topics", "plan")
+    assert result.exit_code == 4
+    refusal = f"✗ {topic_prefix}flow-events.v1: has 2 partitions, this worker needs 3: set "
+    assert refusal in result.stdout
+    assert f"= {topic_prefix}flow-definitions.v1: is right\n" in result.stdout

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.outcomes import ExitCode
 from streams.cli.screen import data, say, verdict_line
-from streams.errors import DulyError
 
 if TYPE_CHECKING:
     from streams.cli.demo.expectations import Expectations
@@ -35,12 +33,6 @@ class Kind(StrEnum):
     embedded = "embedded"
 
 
-class DemoFailed(DulyError):
-    """The demo did not show what it promises."""
-
-    exit_code = ExitCode.INFRASTRUCTURE
-
-
 def demo(
     broker: Annotated[
         Kind | None, typer.Option(help="The kind of broker; by default the best one at hand.")
@@ -59,8 +51,8 @@ def demo(
 
     with (
         stage.ended_by_signals(),
-        ExitStack() as ending,
         tempfile.TemporaryDirectory(prefix="duly-demo-") as folder,
+        ExitStack() as ending,
         stage.undisturbed_end(),
     ):
         expectations = _perform(ending, broker, Path(folder))
@@ -68,7 +60,7 @@ def demo(
         data().print(expectations.table())
         data().print(expectations.sentence())
     if not expectations.met:
-        raise DemoFailed("the demo did not show what it promises")
+        raise stage.DemoFailed("the demo did not show what it promises")
 
 
 def _perform(ending: ExitStack, kind: Kind | None, folder: Path) -> Expectations:
@@ -84,6 +76,7 @@ def _perform(ending: ExitStack, kind: Kind | None, folder: Path) -> Expectations
     say(f"worker   faust -A streams worker, process {worker.pid}")
     (published,) = asyncio.run(publish([flow], settings))
     say(f"flow     {published.flow}@{published.version} is in force, as {flow.path} says")
+    stage.wait_until_ready(worker)
     shop = ending.enter_context(stage.running(stage.shop_command(), folder / "shop.log"))
     say(f"shop     opens, process {shop.pid}; some of its orders will break\n")
     expectations = Expectations(shop.log)
@@ -99,7 +92,7 @@ def _start_broker(ending: ExitStack, kind: Kind | None, folder: Path) -> Setting
     say("broker   starts; the first time it may have to be fetched")
     broker = start_broker(kind.value if kind else None)
     ending.callback(broker.close)
-    say(f"broker   {broker.kind} on {broker.bootstrap} {broker.notice}")
+    say(f"broker   {broker.kind} on {broker.bootstrap}  {broker.notice}".rstrip())
     settings = stage.demo_settings(broker, folder)
     if broker.kind == Kind.external:
         ending.callback(lambda: asyncio.run(stage.remove_topics(settings)))
@@ -111,6 +104,7 @@ async def _watch(
     expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: Settings
 ) -> None:
     """Show verdicts as they come, until every order has the one that it deserves, or too long."""
+    from streams.cli.demo.stage import DemoFailed
     from streams.cli.verdict_reader import Wanted, follow_verdicts
 
     until = time.monotonic() + SHOW_LIMIT_S

@@ -6,12 +6,14 @@ import os
 import secrets
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from schemas.topics import TOPICS
 from streams.cli.kafka import command_settings
+from streams.cli.outcomes import ExitCode
 from streams.errors import DulyError
 from streams.kafka.broker.process import ServerProcess
 from streams.kafka.topics import admin_client, full_name
@@ -24,21 +26,30 @@ if TYPE_CHECKING:
 
 PARTITIONS = 2
 STOP_TIMEOUT_S = 5.0
+READY_TIMEOUT_S = 30.0
+_READY = b"partitions assigned"
+_POLL_S = 0.05
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SHOPS = (_PACKAGE / "examples" / "shop", _PACKAGE.parent / "examples" / "shop")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class DemoFailed(DulyError):
+    """The demo cannot show what it promises."""
+
+    exit_code = ExitCode.INFRASTRUCTURE
 
 
 def shop_folder() -> Path:
     """Return the folder of the sample shop: it comes with the wheel, and stands in a checkout.
 
     Raises:
-        DulyError: it is in neither place.
+        DemoFailed: it is in neither place.
     """
     for folder in _SHOPS:
         if folder.is_dir():
             return folder
-    raise DulyError(f"the sample shop is not here, in {' or '.join(map(str, _SHOPS))}")
+    raise DemoFailed(f"the sample shop is not here, in {' or '.join(map(str, _SHOPS))}")
 
 
 def demo_settings(broker: Broker, folder: Path) -> Settings:
@@ -54,7 +65,7 @@ def demo_settings(broker: Broker, folder: Path) -> Settings:
         "DULY_TOPIC_PREFIX": f"{name}-",
         "DULY_PARTITIONS": str(PARTITIONS),
         "DULY_STATE_DIR": str(folder),
-        "DULY_LOG_FORMAT": "console",
+        "DULY_LOG_FORMAT": "json",
     }
     if broker.kind == "embedded":
         os.environ |= {
@@ -84,6 +95,21 @@ def running(command: Sequence[str | Path], log: Path) -> Generator[ServerProcess
         yield process
     finally:
         process.stop(STOP_TIMEOUT_S)
+
+
+def wait_until_ready(worker: ServerProcess) -> None:
+    """Return when the worker has its partitions, which its log says.
+
+    Raises:
+        DemoFailed: it ended, or it takes too long; with the end of its log.
+    """
+    until = time.monotonic() + READY_TIMEOUT_S
+    while _READY not in worker.log.read_bytes():
+        if not worker.running:
+            raise DemoFailed(f"the worker ended:\n{worker.log_tail()}")
+        if time.monotonic() > until:
+            raise DemoFailed(f"the worker is not ready:\n{worker.log_tail()}")
+        time.sleep(_POLL_S)
 
 
 @contextmanager
