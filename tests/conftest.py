@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,18 @@ async def topic_prefix(kafka: SharedKafka) -> AsyncGenerator[str]:
             await admin.delete_topics(topics)
     finally:
         await admin.close()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Generator[None]:
+    """Undo what a test did to the root logger, as commands and workers do: others read the log."""
+    level, before = logging.root.level, logging.root.handlers[:]
+    yield
+    logging.root.setLevel(level)
+    for handler in logging.root.handlers[:]:
+        # pytest has handlers of its own, and changes them between the phases of a test.
+        if type(handler).__module__ == "logging" and handler not in before:
+            logging.root.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)
