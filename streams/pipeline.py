@@ -7,7 +7,9 @@ flow-events.v1 ──▶ judge-events ──▶ the owner of the partition ─�
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -40,8 +42,6 @@ from streams.validators.sandbox import create_sandbox
 from streams.worker import Worker
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from streams.settings import Settings
 
 log = get_logger(__name__)
@@ -129,7 +129,7 @@ def _make_state_dir(settings: Settings) -> None:
 
 
 def _state_dir(settings: Settings) -> Path:
-    return settings.state_dir / settings.app_id
+    return (settings.state_dir or Path(tempfile.gettempdir()) / "duly") / settings.app_id
 
 
 def _fail(app: faust.App, error: BaseException) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -111,9 +110,10 @@ class Settings(BaseSettings):
         description="Where a new consumer group begins to read events: `earliest`, `latest` or a "
         "time such as `2026-01-31T12:00:00Z`.",
     )
-    state_dir: Path = Field(
-        default=Path(tempfile.gettempdir()) / "duly",
-        description="Folder for files that the worker may lose at any time.",
+    state_dir: Path | None = Field(
+        default=None,
+        description="Folder for files that the worker may lose at any time; none stands for "
+        "`duly` in the system's folder for temporary files.",
     )
 
     # --- topics

@@ -1,0 +1,137 @@
+"""Emit, remember, commit, in that order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas import headers
+from streams.engine.partition import Judged, VerdictOut
+from streams.kafka.batch_transport import OutRecord
+from streams.kafka.outbox import Outbox, Work, changelog_records
+from tests.kafka.ports import DESTINATIONS, Log
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+PARTITION = 3
+
+
+@pytest.fixture
+async def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+async def remembered() -> list[int]:
+    return []
+
+
+@pytest.fixture
+async def outbox(log: Log, remembered: list[int]) -> AsyncGenerator[Outbox]:
+    outbox = Outbox(
+        PARTITION,
+        DESTINATIONS,
+        append=log.append,
+        generation=lambda: 7,
+        remembered=remembered.append,
+    )
+    tasks = [asyncio.create_task(outbox.emit()), asyncio.create_task(outbox.remember())]
+    yield outbox
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def work(done: asyncio.Event, *, number: int = 1) -> Work:
+    judged = Judged(
+        verdicts=[VerdictOut(b"run", b"verdict %d" % number, "passed", "event", None)],
+        states=[(b"key", b"state %d" % number, number)],
+        learned=[(b"shop/pay", b"lesson")],
+    )
+    return Work(judged, [OutRecord(b"bad", b"bytes")], done.set)
+
+
+async def finish(done: asyncio.Event) -> None:
+    await asyncio.wait_for(done.wait(), 10)
+
+
+async def test_all_effects_go_where_they_belong(
+    outbox: Outbox, log: Log, remembered: list[int]
+) -> None:
+    done = asyncio.Event()
+    outbox.put(work(done))
+    await finish(done)
+    assert [(topic, partition) for topic, partition, _ in log.written] == [
+        ("dead-letters", PARTITION),
+        ("verdicts", PARTITION),
+        ("definitions", 0),
+        ("changelog", PARTITION),
+    ]
+    assert remembered == [0]
+
+
+async def test_a_verdict_says_when_and_in_which_generation_it_was_written(
+    outbox: Outbox, log: Log
+) -> None:
+    done = asyncio.Event()
+    outbox.put(work(done))
+    await finish(done)
+    (verdict,) = log.of("verdicts")
+    about = dict(verdict.headers)
+    assert about[headers.GENERATION] == b"7"
+    assert int(about[headers.PRODUCED_AT]) > 1_700_000_000_000_000_000
+
+
+@pytest.mark.parametrize("topic", ["verdicts", "dead-letters", "definitions"])
+async def test_no_state_is_written_before_all_that_was_said_is_acknowledged(
+    outbox: Outbox, log: Log, topic: str
+) -> None:
+    log.stop(topic)
+    done = asyncio.Event()
+    outbox.put(work(done))
+    await log.until(lambda: len({to for to, _, _ in log.written}) == 2)
+    assert log.of("changelog") == []
+    log.resume(topic)
+    await finish(done)
+    assert len(log.of("changelog")) == 1
+
+
+async def test_nothing_is_committed_before_its_state_is_acknowledged(
+    outbox: Outbox, log: Log
+) -> None:
+    log.stop("changelog")
+    done = asyncio.Event()
+    outbox.put(work(done))
+    await log.until(lambda: len(log.of("verdicts")) == 1)
+    assert not done.is_set()
+    log.resume("changelog")
+    await finish(done)
+
+
+async def test_verdicts_of_later_batches_do_not_wait_for_states_of_earlier_ones(
+    outbox: Outbox, log: Log
+) -> None:
+    log.stop("changelog")
+    first, second = asyncio.Event(), asyncio.Event()
+    outbox.put(work(first, number=1))
+    await log.until(lambda: len(log.of("verdicts")) == 1)
+    outbox.put(work(second, number=2))
+    await log.until(lambda: len(log.of("verdicts")) == 2)
+    assert not first.is_set()
+    log.resume("changelog")
+    await finish(second)
+    assert first.is_set()
+
+
+def test_of_a_run_that_changed_twice_only_the_last_state_is_written() -> None:
+    done = asyncio.Event()
+    records = changelog_records([work(done, number=1), work(done, number=2)])
+    assert records == [OutRecord(b"key", b"state 2")]
+
+
+def test_a_tombstone_carries_its_source_offset() -> None:
+    forgotten = Work(Judged(states=[(b"key", None, 41)]), [], lambda: None)
+    assert changelog_records([forgotten]) == [OutRecord(b"key", None, [(headers.OFFSET, b"41")])]

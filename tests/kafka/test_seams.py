@@ -1,0 +1,201 @@
+"""The seams to Faust and aiokafka: what we override or reach into must still be what it was.
+
+When an upgrade fails here, read the changed method before you change the expectation: each of
+these stands for a mechanism in streams/kafka that would fail in silence.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import aiokafka
+import faust
+import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageBatch
+from faust.app.base import App
+from faust.stores.base import Store
+from faust.tables.recovery import Recovery
+from faust.transport.consumer import Consumer
+from faust.transport.drivers import aiokafka as driver
+from mode import Worker as ModeWorker
+
+from streams.kafka.batch_transport import (
+    BatchConsumer,
+    BatchConsumerThread,
+    BatchProducer,
+    BatchSchema,
+    BatchTransport,
+)
+from streams.kafka.run_table import RECOVERY_BUFFER_SIZE, RunStore, RunTable
+from streams.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_the_version_of_faust_is_the_one_that_these_seams_were_read_in() -> None:
+    assert faust.__version__ == "0.15.3"
+
+
+def parameters(function: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "expected"),
+    [
+        (Consumer, "getmany", ["self", "timeout"]),
+        (Consumer, "perform_seek", ["self"]),
+        (Consumer, "wait_empty", ["self"]),
+        (Consumer, "on_buffer_full", ["self", "tp"]),
+        (Consumer, "on_buffer_drop", ["self", "tp"]),
+        (Consumer, "_wait_next_records", ["self", "timeout"]),
+        (Consumer, "_new_offset", ["self", "tp"]),
+        (Consumer, "_add_gap", ["self", "tp", "offset_from", "offset_to"]),
+        (Consumer, "commit_and_end_transactions", ["self"]),
+        (driver.Consumer, "_new_consumer_thread", ["self"]),
+        (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
+        (driver.Producer, "_settings_extra", ["self"]),
+        (driver.Producer, "_ensure_producer", ["self"]),
+        (Store, "on_rebalance", ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
+        (Store, "on_recovery_completed", ["self", "active_tps", "standby_tps"]),
+        (Store, "persisted_offset", ["self", "tp"]),
+        (Store, "set_persisted_offset", ["self", "tp", "offset"]),
+        (faust.Table, "_new_store_by_url", ["self", "url"]),
+        (faust.Schema, "loads_key", ["self", "app", "message", "loads", "serializer"]),
+        (faust.Schema, "loads_value", ["self", "app", "message", "loads", "serializer"]),
+        (ModeWorker, "execute_from_commandline", ["self"]),
+    ],
+)
+def test_a_method_that_we_override_or_call_takes_what_it_took(
+    base: type, name: str, expected: list[str]
+) -> None:
+    assert parameters(getattr(base, name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("ours", "base", "names"),
+    [
+        (
+            BatchConsumer,
+            driver.Consumer,
+            [
+                "_new_consumer_thread",
+                "_add_gap",
+                "_new_offset",
+                "create_topic",
+                "getmany",
+                "on_buffer_drop",
+                "on_buffer_full",
+                "perform_seek",
+                "wait_empty",
+            ],
+        ),
+        (BatchConsumerThread, driver.AIOKafkaConsumerThread, ["_create_worker_consumer"]),
+        (BatchProducer, driver.Producer, ["_settings_extra", "create_topic"]),
+        (BatchSchema, faust.Schema, ["loads_key", "loads_value"]),
+        (BatchTransport, driver.Transport, ["Consumer", "Producer"]),
+        (
+            RunStore,
+            Store,
+            [
+                "apply_changelog_batch",
+                "on_rebalance",
+                "on_recovery_completed",
+                "persisted_offset",
+                "reset_state",
+                "set_persisted_offset",
+            ],
+        ),
+        (RunTable, faust.Table, ["_new_store_by_url"]),
+        (Worker, faust.Worker, ["execute_from_commandline", "stop"]),
+    ],
+)
+def test_what_we_override_is_still_there_to_be_overridden(
+    ours: type, base: type, names: list[str]
+) -> None:
+    for name in names:
+        assert name in vars(ours), f"{ours.__name__} no longer overrides {name}"
+        assert hasattr(base, name), f"{base.__name__}.{name} is gone"
+
+
+@pytest.mark.parametrize(
+    ("function", "lines"),
+    [
+        # The flow is stopped for the seek because what follows it clears the stream queues.
+        (
+            Recovery.on_recovery_completed,
+            ["consumer.perform_seek()", "self.app.flow_control.resume()", "consumer.resume_flow()"],
+        ),
+        # Partitions are opened by this signal, after recovery and before the flow resumes.
+        (
+            Recovery.on_recovery_completed,
+            ["self.app.on_rebalance_complete.send()", "consumer.perform_seek()"],
+        ),
+        # A table with a buffer of one keeps consuming its own changelog.
+        (Recovery._restart_recovery, ["recovery_buffer_size == 1", "resume_partitions"]),
+        # An exception in apply_changelog_batch is swallowed, so the store keeps it.
+        (
+            Recovery._slurp_changelogs,
+            ["table.apply_changelog_batch(buf)", "except Exception as ex:", "logger.warning("],
+        ),
+        # When no partition is active, the base class sleeps a second: `_fetch` waits before that.
+        (Consumer._wait_next_records, ["self._get_active_partitions()", "await self.sleep(1)"]),
+        # Judged work is settled before partitions are given up, and before the worker stops.
+        (
+            App._on_partitions_revoked,
+            ["self._consumer_wait_empty", "self.on_partitions_revoked.send"],
+        ),
+        (App._stop_consumer, ["self._consumer_wait_empty"]),
+        (App._consumer_wait_empty, ["await consumer.wait_empty()"]),
+        (App.on_stop, ["self._stop_consumer()", "self.on_before_shutdown.send()"]),
+        # Offsets wait in `_acked` until the next commit asks `_new_offset`.
+        (Consumer.ack, ["acked_for_tp = self._acked[tp]", "acked_for_tp.append(offset)"]),
+        (Consumer._filter_committable_offsets, ["self._new_offset(tp)"]),
+        # Both are set on the consumer after Faust has made it, because Faust hard-codes them.
+        (
+            driver.AIOKafkaConsumerThread._create_worker_consumer,
+            ["fetch_max_wait_ms=1500", "isolation_level=isolation_level"],
+        ),
+        (
+            aiokafka.AIOKafkaConsumer.start,
+            ["fetch_max_wait_ms=self._fetch_max_wait_ms", "isolation_level=self._isolation_level"],
+        ),
+        # The broker's timestamp of a clock record is known only where it stamps records.
+        (MessageBatch.done, ["if timestamp == -1:", "timestamp_type = 0"]),
+    ],
+)
+def test_the_source_that_a_mechanism_rests_on_still_reads_so(
+    function: Callable[..., Any], lines: list[str]
+) -> None:
+    method = getattr(function, "fun", function)  # a mode ServiceTask wraps its method
+    source = inspect.getsource(method)
+    at = 0
+    for line in lines:
+        found = source.find(line, at)
+        assert found >= 0, f"{method.__qualname__} no longer has {line!r} after the one before"
+        at = found
+
+
+def test_a_record_batch_takes_its_first_record_whatever_its_size() -> None:
+    batch = BatchBuilder(100, 0)
+    assert batch.append(timestamp=1, key=b"k", value=b"x" * 10_000, headers=[]) is not None
+    assert batch.append(timestamp=1, key=b"k", value=b"x", headers=[]) is None
+
+
+def test_a_record_batch_takes_a_record_of_nothing_but_headers() -> None:
+    batch = BatchBuilder(100, 0)
+    assert batch.append(timestamp=1, key=None, value=None, headers=[("h", b"v")]) is not None
+
+
+def test_the_recovery_buffer_is_not_one() -> None:
+    assert RECOVERY_BUFFER_SIZE != 1
+    app = faust.App("app", store="memory://", autodiscover=False)
+    assert RunTable(app, name="runs", partitions=1).recovery_buffer_size == RECOVERY_BUFFER_SIZE
+
+
+def test_no_module_is_named_like_the_app_that_faust_looks_for() -> None:
+    from importlib.util import find_spec
+
+    assert find_spec("streams.app") is None
