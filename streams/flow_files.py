@@ -165,7 +165,10 @@ def dump_flow(definition: Mapping[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as a block, and every list or mapping in full."""
+    """Writes as people do: lists indented, text of several lines as a block, nothing by alias."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - what yaml calls
+        super().increase_indent(flow, indentless=False)
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - what yaml calls
         return True

@@ -88,8 +88,8 @@ class Replay:
                 continue
             if record is None:
                 continue
-            if record.timestamp_ns > self._until_ns:
-                self._over = True
+            self._over = record.timestamp_ns > self._until_ns
+            if self._over:
                 break
             batch.append(record)
             if record.event is not None and self._may_teach(record.event):
