@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from streams.validators.engine import EngineFailed, NotCompiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from streams.validators.engine import Engine, Program
     from streams.validators.limits import Limits
 
@@ -86,22 +84,21 @@ class CompiledScripts:
     def _engine(self, name: str) -> Engine:
         with self._lock:
             if name not in self._engines:
-                try:
-                    self._engines[name] = _load(name)(self._limits)
-                except OSError as error:
-                    raise EngineFailed(f"{name}: the engine cannot start: {error}") from error
+                self._engines[name] = _start(name, self._limits)
             return self._engines[name]
 
 
-def _load(name: str) -> Callable[[Limits], Engine]:
+def _start(name: str, limits: Limits) -> Engine:
     if name not in ENGINES:
         known = ", ".join(ENGINES)
         raise NotCompiled(f"there is no script engine {name!r}; the engines are {known}")
     module, cls, extra = ENGINES[name]
     try:
-        return getattr(import_module(module), cls)
+        return getattr(import_module(module), cls)(limits)
     except ModuleNotFoundError as error:
         raise NotCompiled(
             f"the script engine {name!r} is not installed here ({error}): "
             f"pip install 'duly[{extra}]'"
         ) from None
+    except OSError as error:
+        raise EngineFailed(f"{name}: the engine cannot start: {error}") from error

@@ -18,10 +18,10 @@ class Limits:
     """Heap of one call in MiB, its data not counted."""
 
     program_ms: int = 250
-    """Time of one script within one batch, however many calls it has there."""
+    """Time that one script may waste within one batch: cheap calls do not count."""
 
     batch_ms: int = 1_000
-    """Time of a batch; calls that have not run by then get one more `program_ms`, together."""
+    """Time that all scripts of a batch may waste; then each gets one more `program_ms`."""
 
     processes: int = 2
     """Sandbox processes of the python engine, and so scripts that run at the same time."""

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from streams.validators.limits import Limits
 
-GRACE_S = 0.1
-"""Time beyond what was granted after which a process is killed; an engine that stops itself needs it."""
+GRACE_S = 0.05
+"""Time that an engine gets to stop itself before its process is killed."""
 
 MAX_MESSAGE_BYTES = 1 << 20
 
@@ -77,20 +77,30 @@ class SandboxProcess:
             seconds: time for all.
         """
         request = orjson.dumps(
-            {"source": source, "lengths": [len(text) for text in texts], "explain": explain}
+            {
+                "source": source,
+                "lengths": [len(text) for text in texts],
+                "explain": explain,
+                "seconds": seconds,
+            }
         )
         with self._lock:
             running = self._running
             if running is None or not running.is_alive():
                 running = self._replace()
-            reply = running.ask(request + b"\n" + b"".join(texts), seconds)
+            # It ends between two calls by itself; late is one that does not get that far.
+            allowed_s = seconds + self._limits.call_s + GRACE_S
+            reply = running.ask(request + b"\n" + b"".join(texts), allowed_s)
             if running.is_lost:
                 self._replace()  # now, so that the next request waits less
             return reply
 
     def _replace(self) -> _Running:
         self._end()
-        self._running = _Running(self._engine, self._limits)
+        try:
+            self._running = _Running(self._engine, self._limits)
+        except OSError as error:
+            raise EngineFailed(f"{self._engine}: the engine cannot start: {error}") from error
         return self._running
 
     def _end(self) -> None:
@@ -128,6 +138,10 @@ class _Running:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the worker
             )
+        except OSError:
+            self._socket.close()
+            self._output.close()
+            raise
         finally:
             os.close(output)
             theirs.close()
@@ -153,9 +167,9 @@ class _Running:
         self._await_ready()
         used_s = cpu_time(self._process.pid)
         try:
-            self._socket.settimeout(seconds + GRACE_S)
+            self._socket.settimeout(seconds)
             self._socket.sendall(request)
-            match self._read(seconds + GRACE_S):
+            match self._read(seconds):
                 case ["done"]:
                     return Reply(self._lines())
                 case ["refused", str(message)]:
@@ -181,7 +195,7 @@ class _Running:
         except OSError:  # TimeoutError is one
             pass
         self._process.kill()
-        raise EngineFailed("the sandbox process does not start")
+        raise EngineFailed("the engine cannot start: its process does not get ready")
 
     def _read(self, seconds: float) -> Any:
         """Return the next message, None if the process ended instead.

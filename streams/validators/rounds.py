@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from streams.engine.scripts import ScriptCall
     from streams.validators.bench import Bench
-    from streams.validators.engine import Fault, Program
+    from streams.validators.engine import Fault, Pass, Program
     from streams.validators.limits import Limits
 
 
@@ -27,19 +27,28 @@ STARVED_FACTOR = 8
 """A call that got no CPU in its time, twice, gets this many times as much: it is not to blame."""
 
 
-class Deadline:
-    """The instant at which the time of a batch is over; it runs from the first question on."""
+FREE_S = 0.002
+"""Time of a call that is charged to nobody: a batch may be large, if its calls are cheap."""
+
+
+class Allowance:
+    """Time that a batch may spend on what goes over its limits, or nearly does.
+
+    Not its whole time: a large batch of cheap calls is work, and no call of it may be refused.
+    """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._at_s: float | None = None
+        self._left_s = seconds
 
-    def passed(self) -> bool:
-        """Return whether the batch has used up its time."""
-        now = time.monotonic()
-        if self._at_s is None:
-            self._at_s = now + self._seconds
-        return now >= self._at_s
+    def charge(self, seconds: float, answered: int) -> float:
+        """Take off what `seconds` are more than the free time of `answered` calls; return it."""
+        cost_s = max(0.0, seconds - answered * FREE_S)
+        self._left_s -= cost_s  # from threads: one charge may be lost, which only is generous
+        return cost_s
+
+    def is_spent(self) -> bool:
+        """Return whether nothing is left."""
+        return self._left_s <= 0
 
 
 class Round:
@@ -50,7 +59,7 @@ class Round:
         calls: all of the same script.
         limits: their budgets.
         bench: where calls over their budget are noted.
-        deadline: of the batch, shared by its scripts.
+        allowance: of the batch, shared by its scripts.
     """
 
     def __init__(
@@ -59,15 +68,15 @@ class Round:
         calls: Sequence[ScriptCall],
         limits: Limits,
         bench: Bench,
-        deadline: Deadline,
+        allowance: Allowance,
     ) -> None:
         self._program = program
         self._calls = calls
         self._limits = limits
         self._bench = bench
-        self._deadline = deadline
+        self._allowance = allowance
         self._left_s = limits.program_ms / 1_000
-        self._last_pass = False
+        self._is_last_pass = False
 
     def answer(self) -> list[ScriptAnswer]:
         """Return one answer a call, in order."""
@@ -92,30 +101,35 @@ class Round:
                 f"benched for another {seconds:.0f} s, as the script went over its limits "
                 f"{self._limits.strikes} times; it was not run",
             )
-        if not self._deadline.passed():
+        if not self._allowance.is_spent():
             return None
-        if self._last_pass:
+        if self._is_last_pass:
             return _limit(
                 call.engine,
                 f"other calls used up the {self._limits.batch_ms} ms of the batch; it was not run",
             )
-        self._last_pass = True
+        self._is_last_pass = True
         self._left_s = self._limits.program_ms / 1_000
         return None
 
     def _pass(self, calls: Sequence[ScriptCall]) -> tuple[list[ScriptAnswer], Fault | None]:
-        started_s = time.monotonic()
         granted_s = max(self._limits.call_s, min(len(calls) * self._limits.call_s, self._left_s))
-        result = self._program.run(calls, granted_s)
-        self._left_s -= time.monotonic() - started_s
+        result = self._run(calls, granted_s)
         return result.answers, result.fault
+
+    def _run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
+        started_s = time.monotonic()
+        result = self._program.run(calls, seconds)
+        elapsed_s = time.monotonic() - started_s
+        self._left_s -= self._allowance.charge(elapsed_s, len(result.answers))
+        return result
 
     def _second_try(self, call: ScriptCall, fault: Fault) -> ScriptAnswer:
         """Run alone the call at which a pass stopped (R6)."""
         for seconds in (self._limits.call_s, self._limits.call_s * STARVED_FACTOR):
             if fault.outcome == "error":
                 break
-            answers, again = self._program.run([call], seconds)
+            answers, again = self._run([call], seconds)
             if answers or again is None:
                 return answers[0]
             fault = again

@@ -10,7 +10,7 @@ from streams.engine.scripts import ScriptAnswer
 from streams.validators.bench import Bench
 from streams.validators.compiled import CompiledScripts
 from streams.validators.engine import EngineFailed, NotCompiled, cut
-from streams.validators.rounds import Deadline, Round
+from streams.validators.rounds import Allowance, Round
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,9 +84,9 @@ class ScriptSandbox:
             groups.setdefault((call.engine, call.source), []).append(number)
         # A script that never went over its limits does not wait behind those that did.
         order = sorted(groups, key=lambda script: self.bench.strikes(*script))
-        deadline = Deadline(self._limits.batch_ms / 1_000)
+        allowance = Allowance(self._limits.batch_ms / 1_000)
         rounds = [
-            self._in_thread(self._answer, [calls[number] for number in groups[script]], deadline)
+            self._in_thread(self._answer, [calls[number] for number in groups[script]], allowance)
             for script in order
         ]
         answers: dict[int, ScriptAnswer] = {}
@@ -108,12 +108,12 @@ class ScriptSandbox:
             return cut(str(refusal))
         return None
 
-    def _answer(self, calls: Sequence[ScriptCall], deadline: Deadline) -> list[ScriptAnswer]:
+    def _answer(self, calls: Sequence[ScriptCall], allowance: Allowance) -> list[ScriptAnswer]:
         """Answer calls of one script."""
         try:
             program = self._scripts.get(calls[0].engine, calls[0].source)
+            return Round(program, calls, self._limits, self.bench, allowance).answer()
         except EngineFailed as failure:
             return [ScriptAnswer("limit", cut(str(failure)))] * len(calls)
         except NotCompiled as refusal:
             return [ScriptAnswer("not_compiled", cut(str(refusal)))] * len(calls)
-        return Round(program, calls, self._limits, self.bench, deadline).answer()

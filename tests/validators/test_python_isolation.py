@@ -120,7 +120,7 @@ from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox
 
 async def main():
-    sandbox = create_sandbox(Limits(call_ms=2_000))
+    sandbox = create_sandbox(Limits(call_ms=1_000))
     await sandbox.start()
     good, bad = (ScriptCall("python", s, "validator", b"{}", b"{}") for s in ("True", sys.argv[1]))
     await sandbox.evaluate([good])

@@ -31,7 +31,9 @@ STUCK = (
 """Compares for ever in one step, so that only the end of the process ends it."""
 
 TOO_MUCH = "len('x' * 10**9) > 0"
-FILLING = "def check(data, ctx):\n    all = []\n    while True:\n        all.append('x' * 5_000_000)"
+FILLING = (
+    "def check(data, ctx):\n    all = []\n    while True:\n        all.append('x' * 40_000_000)"
+)
 UNCATCHABLE = (
     "def check(data, ctx):\n    while True:\n        try:\n            while True:\n                pass\n"
     "        except BaseException:\n            pass"

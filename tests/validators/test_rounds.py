@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
+
+import pytest
 
 from streams.engine.scripts import ScriptAnswer, ScriptCall
 from streams.validators.bench import MAX_REMEMBERED, Bench
 from streams.validators.engine import Fault, Pass
 from streams.validators.limits import Limits
-from streams.validators.rounds import STARVED_FACTOR, Deadline, Round
+from streams.validators.rounds import FREE_S, STARVED_FACTOR, Allowance, Round
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,8 +49,8 @@ def answer(
     bench: Bench | None = None,
 ) -> list[ScriptAnswer]:
     limits = limits or Limits()
-    deadline = Deadline(limits.batch_ms / 1_000)
-    return Round(program, asked, limits, bench or Bench(limits), deadline).answer()
+    allowance = Allowance(limits.batch_ms / 1_000)
+    return Round(program, asked, limits, bench or Bench(limits), allowance).answer()
 
 
 def test_a_pass_has_the_time_of_its_calls_but_no_more_than_a_script() -> None:
@@ -141,9 +142,15 @@ def test_the_bench_remembers_a_bounded_number_of_scripts() -> None:
     assert bench.strikes("python", str(MAX_REMEMBERED)) == 1
 
 
-def test_a_deadline_runs_from_the_first_question() -> None:
-    deadline = Deadline(0.05)
-    until = time.monotonic() + 0.06
-    while time.monotonic() < until:
-        pass
-    assert not deadline.passed()
+def test_cheap_calls_are_charged_to_nobody() -> None:
+    allowance = Allowance(1)
+    assert allowance.charge(1.9, 1_000) == 0
+    assert not allowance.is_spent()
+
+
+def test_dear_calls_are_charged_beyond_their_free_time() -> None:
+    allowance = Allowance(1)
+    assert allowance.charge(0.5 + 10 * FREE_S, 10) == pytest.approx(0.5)
+    assert not allowance.is_spent()
+    allowance.charge(0.5, 0)
+    assert allowance.is_spent()

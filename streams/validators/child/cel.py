@@ -93,7 +93,8 @@ class CelScript:
 def _evaluate(expression: cel.Expression, names: dict[str, Any]) -> tuple[str, Any]:
     """Return the type and the value: an error is a value too, a string by its plain value."""
     found = expression.eval(data=names)
-    return found.type().name(), found.plain_value()
+    kind = found.type().name().partition("<")[0]  # of `list<dyn>` the list
+    return kind, found.plain_value()
 
 
 def _line(kind: str, value: Any) -> bytes:

@@ -108,7 +108,7 @@ class JavaScript:
             except _JSException as error:
                 check_limit(str(error))
                 message, _, stack = str(error).partition("\n")
-                return f"{where(stack, source)}: {message}"
+                return f"{where(stack, source) or _end_of(source)}: {message}"
         return None
 
 
@@ -164,13 +164,19 @@ def check_limit(message: str) -> None:
 
 
 def where(stack: str, source: str) -> str:
-    """Return `, line 2, column 5`: the innermost place in a stack that is in the script."""
+    """Return `, line 2, column 5`: the innermost place of a stack that is in the script."""
     last = source.count("\n") + 1
     for place in _PLACE.finditer(stack):
         line_number = int(place[1]) - _LINES_BEFORE
         if 1 <= line_number <= last:
             return f", line {line_number}, column {place[2]}"
     return ""
+
+
+def _end_of(source: str) -> str:
+    """Return where a script is not finished: what the engine names is the bracket behind it."""
+    line_number, column = place_of(source, len(source.rstrip()))
+    return f", line {line_number}, column {column}"
 
 
 _LINES_BEFORE = _JUDGE.count("\n") + 1

@@ -1,7 +1,7 @@
 """The loop of a sandbox process: requests come over a socket, answers go into shared memory.
 
-A request is a line of JSON `{"source", "lengths", "explain"}`, then the bytes of `lengths` texts,
-`[data, ctx, data, ctx, …]`; without texts it asks whether the script compiles. Each answer is a
+A request is a line of JSON `{"source", "lengths", "explain", "seconds"}`, then the bytes of
+`lengths` texts, `[data, ctx, data, ctx, …]`; without texts it asks whether the script compiles. Each answer is a
 line in the shared memory, whose first eight bytes count what is written: so the worker knows the
 answers of a process that it had to kill. A reply over the socket, a line of JSON, ends a request:
 `["done"]`, `["refused", message]`, or `["limit", message]` for the call behind the last answer.
@@ -13,6 +13,7 @@ import mmap
 import os
 import socket
 import struct
+import time
 from collections import OrderedDict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from streams.validators.child.confinement import give_up
 from streams.validators.child.language import LimitReached, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.validators.child.language import Language, Script
 
 COUNTER = struct.Struct("=Q")
@@ -76,10 +79,11 @@ class Server:
 
     def _reply(self, request: dict[str, Any], texts: list[bytes]) -> list[str]:
         self._output.clear()
+        until_s = time.monotonic() + request["seconds"]
         try:
             script = self._script(request["source"])
             for number, explain in enumerate(request["explain"]):
-                if not self._output.has_room():
+                if not self._output.has_room() or time.monotonic() > until_s:
                     break
                 data, ctx = texts[2 * number : 2 * number + 2]
                 self._output.write(script.call(data, ctx, explain=explain))
@@ -121,6 +125,10 @@ def main(name: str, socket_fd: str, output_fd: str, parent: str, call_s: str, me
 
 
 def _language(name: str, call_s: float, memory_bytes: int) -> Language:
-    if name == "cel":
-        return import_module("streams.validators.child.cel").Cel()
-    return import_module("streams.validators.child.javascript").JavaScript(call_s, memory_bytes)
+    languages: dict[str, Callable[[], Language]] = {
+        "cel": lambda: import_module("streams.validators.child.cel").Cel(),
+        "js": lambda: import_module("streams.validators.child.javascript").JavaScript(
+            call_s, memory_bytes
+        ),
+    }
+    return languages[name]()

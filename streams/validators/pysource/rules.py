@@ -114,6 +114,13 @@ class _Rules(ast.NodeVisitor):
         if node.id not in self._known:
             self._refuse(node, _unknown_name(node.id, self._known))
 
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and not node.value.isascii():
+            try:
+                node.value.encode()
+            except UnicodeEncodeError:
+                self._refuse(node, "half a character (a lone surrogate) is no text")
+
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self._check_attribute(node, node.attr)
         self.generic_visit(node)

@@ -90,8 +90,12 @@ def _parse(source: Source) -> list[ast.stmt]:
 
 
 def _parse_wrapped(source: Source) -> list[ast.stmt] | None:
-    """Return an expression that goes over several lines without brackets, if it is one."""
+    """Return an expression that goes over several lines without brackets, if it is one.
+
+    What can stand between either kind of brackets closes neither itself.
+    """
     try:
+        _parse_text(f"[\n{source.text}\n]", 1)
         statements = _parse_text(f"(\n{source.text}\n)", 1)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
