@@ -66,10 +66,7 @@ class KafkaTransport:
         self._producer: AIOKafkaProducer | None = None
         self._partitions = 0
         self._lanes: defaultdict[int, deque[Numbered]] = defaultdict(deque)
-        self._headers = [
-            ("content-type", b"application/json"),
-            ("duly-sdk", f"python/{_own_version()}".encode()),
-        ]
+        self._sdk = f"python/{_own_version()}".encode()
         quiet_aiokafka()
 
     async def drain(self) -> None:
@@ -86,6 +83,14 @@ class KafkaTransport:
     async def close(self) -> None:
         """Let go of the connection, without waiting for a broker that does not answer."""
         await self._disconnect()
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Return the headers of records that are sent now."""
+        return [
+            ("content-type", b"application/json"),
+            ("duly-sdk", self._sdk),
+            ("produced-at", b"%d" % time.time_ns()),
+        ]
 
     async def _connect(self) -> AIOKafkaProducer:
         config = self._config
@@ -168,7 +173,7 @@ class KafkaTransport:
     ) -> None:
         """Send the first records of a lane as one batch, and take them out once acknowledged."""
         batch: Any = producer.create_batch()
-        headers = [*self._headers, ("produced-at", b"%d" % time.time_ns())]
+        headers = self.headers()
         for _, (key, value) in lane:
             if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                 break

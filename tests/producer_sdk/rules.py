@@ -163,8 +163,8 @@ TAKEN: dict[str, Taken] = {
     "named like a builtin": Taken(filter, {"xs": [1]}, {"xs": []}),
     "module": Taken(
         lambda data, ctx: math.floor(data["x"]) == 1 and json.loads(data["y"]),
-        {"x": 1.5, "y": "1"},
-        {"x": 2.5, "y": "1"},
+        {"x": 1.5, "y": "true"},
+        {"x": 2.5, "y": "true"},
     ),
     "function of a module": Taken(
         lambda data, ctx: isclose(data["x"], 0.3), {"x": 0.1 + 0.2}, {"x": 0.31}
