@@ -72,7 +72,7 @@ def read_deadlines(run: Run, now: int) -> None:
     """Bring the deadlines of the owed nodes up to date; each runs from when it got its present value (R10)."""
     before, run.deadlines = run.deadlines, {}
     for node in _timed_candidates(run):
-        base = _latest_dependency(run, node)
+        base = deadline_value(run, node)
         if base is None or not (len(node.deps) < 2 or deps_satisfied(run, node)):  # noqa: PLR2004
             continue
         value, origin = base
@@ -96,8 +96,11 @@ def _timed_candidates(run: Run) -> Iterator[Node]:
             yield node
 
 
-def _latest_dependency(run: Run, node: Node) -> tuple[int, str] | None:
-    """Return base + timeout and the node that base belongs to; a root's base is the run's first event, as in R9."""
+def deadline_value(run: Run, node: Node) -> tuple[int, str] | None:
+    """Return base + timeout of an absent node, and the node that base belongs to; None while it has no base.
+
+    A root's base is the run's first event, as in R9.
+    """
     latest = None
     listed = listed_deps(run, node)
     for dep in listed:

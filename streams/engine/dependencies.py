@@ -62,6 +62,8 @@ class Question(NamedTuple):
             entry.filtered = result
         else:
             entry.validated = result
+        if answer.outcome != "true":
+            run.mark(entry.node, (entry,))
 
 
 class DependencyReading(NamedTuple):
@@ -232,14 +234,14 @@ def _read_standing(
     """Return what the filter makes of an event; None when it must be asked first (R4)."""
     if entry.literal or node.filter is None:
         return "excluded"
-    result = _ask(run, node, entry, "filter", node.filter, questions)
+    result = ask(run, node, entry, "filter", node.filter, questions)
     if result is None:
         return None
     # A value or an error that makes no sense is "not yet" while a dependency is still to come.
     return _STANDINGS.get(result.outcome) or ("refused" if reading.satisfied else "undecided")
 
 
-def _ask(
+def ask(
     run: Run,
     node: Node,
     entry: Entry,
@@ -247,7 +249,7 @@ def _ask(
     program: Program,
     questions: list[Question],
 ) -> ScriptResult | None:
-    """Return what a script said of the present context, or put the question."""
+    """Return what a script said of the present context; else add the question, and return None."""
     seen = tuple([run.nodes[dep].version if dep in run.nodes else 0 for dep in node.deps])
     known = entry.filtered if kind == "filter" else entry.validated
     if known is not None and known.seen == seen:
@@ -274,7 +276,7 @@ def _judge_counted(
     entry.base = base_of(run, node, entry) if node.timeout_ns else None
     if node.validator is None:
         return ()
-    result = _ask(run, node, entry, "validator", node.validator, questions)
+    result = ask(run, node, entry, "validator", node.validator, questions)
     if result is None:
         return None
     return (

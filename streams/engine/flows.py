@@ -119,6 +119,8 @@ class Definition:
         self.retention_ns = self.options.retention_ms * MS
         self._defaults = base
         self._taught: dict[str, Definition] = {}
+        self.nothing_new: dict[str, Given] = {}
+        """Node → what an event said of it last that was known already: most say the same again and again."""
         self.nodes: dict[str, Node] = self._compile()
 
     @cached_property
@@ -216,6 +218,23 @@ class Definition:
             if node.timeout_ns
             and all(dep in self.nodes and self.nodes[dep].trigger for dep in node.deps)
         )
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all nodes."""
+        return tuple(self.nodes)
+
+    @cached_property
+    def plain(self) -> Mapping[str, Node]:
+        """The nodes whose events can be judged directly (plain.py): no filter, no choice and no excuse plays a part."""
+        if not self.all_owed or self.problems or self.timed_roots:
+            return {}
+        if any(node.any_dep for node in self.nodes.values()):
+            return {}
+        known = [
+            node for node in self.nodes.values() if all(dep in self.nodes for dep in node.deps)
+        ]
+        return {node.id: node for node in known if node.filter is None}
 
     @cached_property
     def learned_ids(self) -> tuple[str, ...]:

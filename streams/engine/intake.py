@@ -59,7 +59,7 @@ def receive(run: Run, event: Event, now: int, recorded_at: int) -> Received:
             else run.unknown[event.event_id] == event.node
         )
         return Received("duplicate" if same else "conflicting_event")
-    size = _size_of(run, event)
+    size = size_of(run, event)
     if refusal := _refuse(run, event, size):
         return refusal
     run.last_arrival = now
@@ -106,7 +106,8 @@ def _unknown_node(run: Run, node: str) -> str:
     )
 
 
-def _size_of(run: Run, event: Event) -> int:
+def size_of(run: Run, event: Event) -> int:
+    """Return what an event adds to the encoded state of its run, at the most (R20)."""
     id_bytes = text_bytes(event.event_id)
     size = ENTRY_BYTES + len(event.data) + id_bytes + len(event.node)
     if event.node not in run.nodes:
@@ -119,11 +120,8 @@ def _size_of(run: Run, event: Event) -> int:
 def _enter(run: Run, event: Event, now: int, recorded_at: int) -> None:
     skewed = event.ts > recorded_at + SKEW_NS
     entry = Entry(event, recorded_at if skewed else event.ts, now, skewed=skewed)
-    if (
-        event.teaches is not None
-        or event.options is not None
-        or event.node not in run.definition.nodes
-    ):
+    teaches = event.teaches is not None and event.teaches != run.pinned.nothing_new.get(event.node)
+    if teaches or event.options is not None or event.node not in run.definition.nodes:
         _teach(run, event, entry)
     run.stamped = run.stamped or event.stamped
     run.entries[event.event_id] = entry
@@ -150,6 +148,8 @@ def _teach(run: Run, event: Event, entry: Entry) -> None:
     if node_news or event.node not in run.definition.nodes:
         lesson = run.lessons.setdefault(event.node, Lesson({}))
         changed = lesson.learn(node_news, entry) or event.node not in run.definition.nodes
+    elif event.teaches is not None:
+        pinned.nothing_new[event.node] = event.teaches
     if option_news:
         changed = run.lessons.setdefault(OPTIONS, Lesson({})).learn(option_news, entry) or changed
     if changed:

@@ -20,6 +20,7 @@ from streams.engine.causes import read_causes
 from streams.engine.deadlines import OUTAGE_NS, Gap, Waking, Wheel
 from streams.engine.dependencies import Question, judge_dirty
 from streams.engine.intake import OPTIONS, receive
+from streams.engine.plain import take_plainly
 from streams.engine.runs import SKEW_NS, Run
 from streams.engine.state import decode_run, encode_run, read_header
 from streams.engine.verdicts import Trigger, decide, encode_verdict, is_news, state_verdict
@@ -101,10 +102,12 @@ class _Passage:
 
     __slots__ = (
         "applied",
+        "asked",
         "changed",
         "events",
         "key",
         "next_event",
+        "plain",
         "run",
         "stored",
         "taking",
@@ -121,6 +124,9 @@ class _Passage:
         self.next_event = 0
         self.taking = False
         """An event was received and is being judged: a script may be awaited."""
+        self.plain = False
+        """The event at hand was taken by plain.py, which judges it but for its validator."""
+        self.asked: list[Question] = []
         self.changed = False
         self.tombstone_offset: int | None = None
 
@@ -329,6 +335,11 @@ class Partition:
                 1  # Read again after a crash: the stored run has it already.
             )
             return False
+        if take_plainly(run, event, now, recorded_at, passage.asked):
+            batch.judged.counts["accepted"] += 1
+            run.offset = max(run.offset, offset)
+            passage.changed = passage.taking = passage.plain = True
+            return True
         definition = run.definition
         received = receive(run, event, now, recorded_at)
         batch.judged.counts[received.reception] += 1
@@ -356,14 +367,24 @@ class Partition:
 
     def _judge_event(self, passage: _Passage, batch: _Batch) -> list[Question]:
         """Judge what the event at hand touches and decide; returns the questions that stand in the way."""
+        if passage.asked:
+            asked, passage.asked = passage.asked, []
+            return asked
         position, _ = passage.events[passage.next_event]
         run, now = passage.run, batch.clocks[position]
         assert run is not None, passage.key  # noqa: S101 -- an event is taken by a run
-        if questions := judge_dirty(run, now):
+        if run.dirty and (questions := judge_dirty(run, now)):
             return questions
-        passage.taking = False
-        run.owed = read_owed(run)
-        read_deadlines(run, now)
+        plain = passage.plain and not run.failing
+        passage.taking = passage.plain = False
+        if plain:
+            if run.owed:  # Nothing is said yet: only the next due instant moves.
+                run.touched_at = now
+                run.wake_at = next_due(run, now, failed=False)
+                return []
+        else:
+            run.owed = read_owed(run)
+            read_deadlines(run, now)
         self._decide(run, now, _Place(position, _AT_EVENT, 0, 0), batch)
         return []
 

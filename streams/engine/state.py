@@ -70,14 +70,9 @@ def state_offset(value: bytes) -> int:
 
 def encode_run(run: Run) -> bytes:
     """Return the stored form of a run that waits for no script."""
-    header = b"%d %d %d %d %d %d %d\n" % (
-        FORMAT,
-        run.offset,
-        run.wake_at or 0,
-        run.forget_at,
-        run.opened_at,
-        run.opened_offset,
-        run.touched_at,
+    header = (
+        f"{FORMAT} {run.offset} {run.wake_at or 0} {run.forget_at} "
+        f"{run.opened_at} {run.opened_offset} {run.touched_at}\n"
     )
     body: dict[str, Any] = {
         "flow": run.flow,
@@ -105,7 +100,7 @@ def encode_run(run: Run) -> bytes:
         body["unknown"] = run.unknown
     if run.sticky:
         body["sticky"] = [[*key, *cause] for key, cause in run.sticky.items()]
-    return header + orjson.dumps(body)
+    return header.encode() + orjson.dumps(body)
 
 
 def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:

@@ -114,23 +114,28 @@ def _absence(run: Run, node_id: str) -> Literal["missing", "unreached"]:
 def _read_node(run: Run, node: Node, decision: Decision, *, closed: bool) -> dict[str, Any]:
     occurrences = run.nodes.get(node.id, _ABSENT)
     counted = occurrences.counted
-    came = bool(counted)
-    passed = came and decision.status == "passed"
-    status = "passed" if passed else _node_status(run, node, occurrences, decision, closed=closed)
-    deadline = None if came or node.id not in run.deadlines else deadline_of(run, node.id)
+    if counted and decision.status == "passed":
+        status: str = "passed"
+    else:
+        status = _node_status(run, node, occurrences, decision, closed=closed)
+    entries = [*counted, *occurrences.others] if occurrences.others else counted
+    deadline = None if counted or node.id not in run.deadlines else deadline_of(run, node.id)
     return {
         "node": node.id,
         "status": status,
-        "event_ids": [
-            entry.event_id
-            for entry in (counted if not occurrences.others else occurrences.entries())
-        ],
-        "upstream_event_ids": [
-            e.event_id for dep in node.deps if dep in run.nodes for e in run.nodes[dep].counted
-        ],
-        "latency_ms": _latency_ms(run, node, counted[0]) if came and node.deps else None,
+        "event_ids": [entry.event_id for entry in entries],
+        "upstream_event_ids": _upstream(run, node),
+        "latency_ms": _latency_ms(run, node, counted[0]) if counted and node.deps else None,
         "deadline_ns": None if deadline is None else deadline.at_ns,
     }
+
+
+def _upstream(run: Run, node: Node) -> list[str]:
+    ids: list[str] = []
+    for dep in node.deps:
+        if dep in run.nodes:
+            ids += [entry.event_id for entry in run.nodes[dep].counted]
+    return ids
 
 
 _ABSENT: Final = Occurrences()
@@ -154,5 +159,5 @@ def _node_status(
 
 def _latency_ms(run: Run, node: Node, first: Entry) -> float | None:
     """Return the time from the dependency that came last to the node's first event; None where none came before it."""
-    base = base_of(run, node, first)
+    base = first.base or base_of(run, node, first)
     return None if base is None or base is first else (first.ts - base.ts) / 1_000_000

@@ -135,8 +135,6 @@ class Log:
         self.judged.append(judged)
         for key, value in judged.learned:
             self.definitions.add(key, value, self.clock_ns)
-        for key, value in judged.learned:
-            self.definitions.add(key, value, self.partition.clock_ns)
         said = [orjson.loads(verdict.value) for verdict in judged.verdicts]
         self.verdicts += said
         return said

@@ -1,0 +1,117 @@
+"""The way of nearly every event: first of its node, after its dependencies, in time, in a run with nothing amiss.
+
+What the rules conclude of such an event is plain, and here it is done directly, for a third of the time. Whatever is
+not plain is left to them untouched. tests/engine/test_plain.py holds both ways to the same verdicts, states and
+instants.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.engine.absences import deadline_value
+from streams.engine.deadlines import ceil_ms
+from streams.engine.dependencies import Question, ask
+from streams.engine.intake import size_of
+from streams.engine.runs import MAX_STATE_BYTES, SKEW_NS, Deadline, Entry, Occurrences, Run
+
+if TYPE_CHECKING:
+    from schemas.wire import Event
+    from streams.engine.flows import Definition, Node
+
+
+def take_plainly(
+    run: Run, event: Event, now: int, recorded_at: int, questions: list[Question]
+) -> bool:
+    """Let an event into its run and judge it, if it is plain; else change nothing and return False.
+
+    Afterwards all is as the general rules leave it, but for the decision and the next due instant. A validator that
+    must be asked is added to `questions`; unless its answer is `true`, the answer marks the event to be judged again.
+    """
+    definition = run.definition
+    node = definition.plain.get(event.node)
+    if node is None or any(dependant in run.nodes for dependant in node.dependants):
+        return False
+    if not (_is_ordinary(event, definition, recorded_at) and _is_in_order(run, event, now)):
+        return False
+    base = _base(run, node, event)
+    size = size_of(run, event)
+    if (node.deps and base is None) or run.size_bytes + size > MAX_STATE_BYTES:
+        return False
+    entry = Entry(event, event.ts, now, skewed=False)
+    entry.standing = "counted"
+    entry.base = base if node.timeout_ns else None
+    owed = run.owed if run.entries else definition.ids
+    run.owed = tuple([other for other in owed if other != node.id])
+    run.entries[event.event_id] = entry
+    occurrences = run.nodes[node.id] = Occurrences()
+    occurrences.count(entry)
+    run.last_arrival = now
+    run.size_bytes += size
+    if definition.timed:
+        _move_deadlines(run, node, now)
+    if node.validator is not None:
+        ask(run, node, entry, "validator", node.validator, questions)
+    return True
+
+
+def _is_ordinary(event: Event, definition: Definition, recorded_at: int) -> bool:
+    """Tell whether the event brings nothing but itself: no lesson, no option, no mark (R4, R14, R22, R25)."""
+    return (
+        (event.teaches is None or event.teaches == definition.nothing_new.get(event.node))
+        and event.options is None
+        and not event.excluded
+        and not event.stamped
+        and event.ts <= recorded_at + SKEW_NS
+    )
+
+
+def _is_in_order(run: Run, event: Event, now: int) -> bool:
+    """Tell whether nothing was said of the run, nothing waits or fails in it, and this node's event has room."""
+    definition = run.definition
+    return not (
+        event.node in run.nodes
+        or event.event_id in run.entries
+        or run.waiting
+        or run.leaning
+        or run.failing
+        or run.sticky
+        or run.gaps
+        or run.stamped
+        or run.said.revision
+        or definition is not run.pinned
+        or len(run.entries) >= definition.options.max_events_per_run
+        or run.opened_at + definition.max_open_ns <= now
+    )
+
+
+def _base(run: Run, node: Node, event: Event) -> Entry | None:
+    """Return the dependencies' latest event, if all came before this one and it is in time; else None (R7 to R9)."""
+    nodes = run.nodes
+    base: Entry | None = None
+    for dep in node.deps:
+        occurrences = nodes.get(dep)
+        if occurrences is None or not occurrences.counted:
+            return None
+        last = occurrences.counted[-1]
+        if last.ts > event.ts:
+            return None
+        if base is None or last.ts > base.ts:
+            base = last
+    if base is not None and node.timeout_ns and event.ts > base.ts + node.timeout_ns:
+        return None
+    return base
+
+
+def _move_deadlines(run: Run, node: Node, now: int) -> None:
+    """End the wait for a node that came, and begin that for the nodes whose last dependency it was (R10)."""
+    definition = run.definition
+    run.deadlines.pop(node.id, None)
+    run.timeouts.pop(node.id, None)
+    for dependant_id in node.dependants:
+        dependant = definition.nodes[dependant_id]
+        if dependant.timeout_ns and all(run.came(dep) for dep in dependant.deps):
+            value, origin = deadline_value(run, dependant) or (now, node.id)
+            at = max(value, now)
+            run.deadlines[dependant_id] = Deadline(value, at, origin)
+            run.timeouts[dependant_id] = ceil_ms(at + definition.grace_ns)

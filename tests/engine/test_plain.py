@@ -1,0 +1,107 @@
+"""Plain events are judged directly (plain.py): the rules in general would have come to the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.engine import partition
+from tests.engine.driver import Log, event, flow, python, timeout
+from tests.engine.generate import OUTAGE_STEPS_MS, VALIDATORS, Arrival, flows, logs
+
+TAKE_PLAINLY = partition.take_plainly
+
+
+@st.composite
+def plain_flows(draw: st.DrawFn) -> dict[str, Any]:
+    """A flow without a choice or an excuse, as most are."""
+    names = "abcd"[: draw(st.integers(2, 4))]
+    nodes: list[dict[str, Any]] = []
+    for place, name in enumerate(names):
+        node: dict[str, Any] = {"id": name, "dep_ids": [names[place - 1]] if place else []}
+        if place > 1 and draw(st.booleans()):
+            node["dep_ids"].append(names[0])
+        if place and draw(st.booleans()):
+            node["conditions"] = timeout(draw(st.sampled_from((5, 20, 200))))
+        if draw(st.sampled_from((False, False, True))):
+            node["validator"] = python(draw(st.sampled_from(VALIDATORS)))
+        nodes.append(node)
+    return {"flow": "f", "options": {"grace_ms": 10, "window_ms": 50}, "nodes": nodes}
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[dict[str, Any], list[Arrival]]:
+    """Flows that are plain more often than not, and logs that often go as they should."""
+    definition = draw(st.one_of(plain_flows(), plain_flows(), flows()))
+    arrivals = draw(logs(definition, steps=OUTAGE_STEPS_MS))
+    if draw(st.booleans()):
+        in_order = [
+            Arrival(place * 3, event(node["id"], place * 3, data={"n": draw(st.integers(0, 3))}))
+            for place, node in enumerate(definition["nodes"])
+        ]
+        start = in_order[-1].at
+        arrivals = [
+            *in_order,
+            *(Arrival(start + arrival.at, arrival.event) for arrival in arrivals),
+        ]
+    return definition, arrivals
+
+
+class Told:
+    """What came of a log, with or without the direct way."""
+
+    def __init__(self, definition: dict[str, Any], arrivals: list[Arrival], take: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(partition, "take_plainly", take)
+            log = Log(definition)
+            self.stored: list[dict[bytes, Any]] = []
+            self.due: list[int | None] = []
+            for arrival in arrivals:
+                log.judge([log.record(*arrival)])
+                self.stored.append({key: _parsed(value) for key, value in log.stored().items()})
+                self.due.append(log.partition.next_due_ns())
+            log.run_on()
+        self.verdicts = log.verdicts
+        self.calls = log.calls
+
+
+def _parsed(stored: bytes) -> tuple[bytes, Any]:
+    header, body = stored.split(b"\n", 1)
+    return header, orjson.loads(body)
+
+
+@given(cases())
+def test_R15_a_plain_event_is_judged_as_any_other(case: tuple[dict[str, Any], list[Arrival]]):
+    """Verdicts, stored runs, due instants and questions are the same, record by record."""
+    definition, arrivals = case
+    directly = Told(definition, arrivals, TAKE_PLAINLY)
+    in_general = Told(definition, arrivals, lambda *_: False)
+    assert directly.verdicts == in_general.verdicts
+    assert directly.stored == in_general.stored
+    assert directly.due == in_general.due
+    assert directly.calls == in_general.calls
+
+
+def test_R15_a_run_that_goes_as_it_should_is_plain_throughout(monkeypatch: pytest.MonkeyPatch):
+    """The direct way is taken by every event of an ordinary run: it is worth its code."""
+    taken: list[bool] = []
+
+    def spy(*arguments: Any) -> bool:
+        taken.append(TAKE_PLAINLY(*arguments))
+        return taken[-1]
+
+    monkeypatch.setattr(partition, "take_plainly", spy)
+    log = Log(
+        flow(
+            {"id": "a"},
+            {"id": "b", "dep_ids": ["a"], "conditions": timeout(50), "validator": python("True")},
+            {"id": "c", "dep_ids": ["a", "b"], "conditions": timeout(50)},
+        )
+    )
+    log.come(event("a", 0), event("b", 10), event("c", 20))
+    assert taken == [True, True, True]
+    assert log.last["status"] == "passed"
