@@ -69,6 +69,11 @@ class Told:
         self.calls = log.calls
 
 
+def never(*_: Any) -> bool:
+    """Take no event plainly."""
+    return False
+
+
 def _parsed(stored: bytes) -> tuple[bytes, Any]:
     header, body = stored.split(b"\n", 1)
     return header, orjson.loads(body)
@@ -79,7 +84,7 @@ def test_R15_a_plain_event_is_judged_as_any_other(case: tuple[dict[str, Any], li
     """Verdicts, stored runs, due instants and questions are the same, record by record."""
     definition, arrivals = case
     directly = Told(definition, arrivals, TAKE_PLAINLY)
-    in_general = Told(definition, arrivals, lambda *_: False)
+    in_general = Told(definition, arrivals, never)
     assert directly.verdicts == in_general.verdicts
     assert directly.stored == in_general.stored
     assert directly.due == in_general.due
