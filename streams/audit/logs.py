@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 FETCH_TIMEOUT_MS = 200
+FETCH_WAIT_MS = 20
+"""How long the broker may hold an empty fetch; all else that we ask of it waits behind it."""
+
 FETCH_RECORDS = 2_000
 
 
@@ -40,6 +43,7 @@ class Logs:
         self._consumer = consumer
         self._admin = admin
         self._settings = settings
+        self._begin: tuple[TopicPartition, int] | None = None
 
     async def partitions(self, topic: Topic) -> list[TopicPartition]:
         """Return the partitions of a topic.
@@ -65,10 +69,24 @@ class Logs:
         """Return the offset behind the last committed record."""
         return (await self._consumer.end_offsets([partition]))[partition]
 
-    async def read(self, partition: TopicPartition, end: int) -> AsyncIterator[list[Any]]:
-        """Yield the `aiokafka.ConsumerRecord`s below the offset `end`, in batches."""
-        self._consumer.assign([partition])
-        await self._consumer.seek_to_beginning(partition)
+    async def at(self, partition: TopicPartition, time_ms: int) -> int:
+        """Return the first offset whose record is not older than a time; the end if all are."""
+        found = (await self._consumer.offsets_for_times({partition: time_ms}))[partition]
+        return await self.ends(partition) if found is None else found.offset
+
+    async def read(
+        self, partition: TopicPartition, end: int, begin: int | None = None
+    ) -> AsyncIterator[list[Any]]:
+        """Yield the `aiokafka.ConsumerRecord`s below the offset `end`, in batches.
+
+        They begin at the offset `begin`, which must be kept still, or at the first that is.
+        """
+        if begin is None:
+            begin = await self.begins(partition)
+        self._begin = (partition, begin)
+        if begin >= end:
+            return
+        self._take_up()
         # A marker of a transaction takes an offset too, so the position is asked, not the records.
         while await self._consumer.position(partition) < end:
             if batch := [record for record in await self.more(partition) if record.offset < end]:
@@ -76,10 +94,23 @@ class Logs:
 
     async def more(self, partition: TopicPartition) -> list[Any]:
         """Return the next records of the partition that was read last; none if none come soon."""
+        self._take_up()
         fetched = await self._consumer.getmany(
             partition, timeout_ms=FETCH_TIMEOUT_MS, max_records=FETCH_RECORDS
         )
         return fetched.get(partition, [])
+
+    def _take_up(self) -> None:
+        """Assign the partition to be read, once records of it are wanted.
+
+        Not before: `stop` of a consumer that was assigned another partition just before may wait
+        forever (aiokafka 0.14, its fetcher swallows the cancellation while it drops old requests).
+        """
+        if self._begin is not None:
+            partition, offset = self._begin
+            self._begin = None
+            self._consumer.assign([partition])
+            self._consumer.seek(partition, offset)
 
 
 @asynccontextmanager
@@ -89,10 +120,13 @@ async def open_logs(settings: Settings) -> AsyncGenerator[Logs]:
     Raises:
         BrokerUnavailable: it cannot be reached, or fails while it is read.
     """
-    consumer: Any = AIOKafkaConsumer(
-        **client_options(settings), isolation_level="read_committed", enable_auto_commit=False
-    )
     async with admin_client(settings) as admin:
+        consumer: Any = AIOKafkaConsumer(
+            **client_options(settings),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+        )
         try:
             await consumer.start()
             yield Logs(consumer, admin, settings)

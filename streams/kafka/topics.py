@@ -37,6 +37,8 @@ class Found(NamedTuple):
     """A topic as the broker has it."""
 
     partitions: int
+    replication: int
+    """Replicas of the partition that has the fewest."""
     config: Mapping[str, str]
 
 
@@ -53,13 +55,14 @@ async def ensure_topics(settings: Settings) -> list[str]:
         TopicMismatch: a topic exists with settings that would judge runs wrongly.
     """
     async with admin_client(settings) as admin:
-        found = await _describe(admin, settings)
+        found = await describe_topics(admin, settings)
         missing = [topic for topic in TOPICS if full_name(topic, settings) not in found]
+        created: list[str] = []
         if missing:
-            await _create(admin, missing, settings)
+            created = await _create(admin, missing, settings)
             found = await _describe_all(admin, settings)
     check_topics(found, settings)
-    return [full_name(topic, settings) for topic in missing]
+    return created
 
 
 def check_topics(found: Mapping[str, Found], settings: Settings) -> None:
@@ -71,13 +74,14 @@ def check_topics(found: Mapping[str, Found], settings: Settings) -> None:
     problems = [
         problem
         for topic in TOPICS
-        if (problem := _problem(topic, found.get(full_name(topic, settings)), settings))
+        if (problem := why_refused(topic, found.get(full_name(topic, settings)), settings))
     ]
     if problems:
         raise TopicMismatch("\n".join(problems))
 
 
-def _problem(topic: Topic, found: Found | None, settings: Settings) -> str | None:
+def why_refused(topic: Topic, found: Found | None, settings: Settings) -> str | None:
+    """Return why a worker refuses a topic and what to do, or None if it does not."""
     name = full_name(topic, settings)
     if found is None:
         return f"{name}: the broker did not create it; create it with `duly topics apply`"
@@ -126,22 +130,29 @@ def _explain(error: Exception, settings: Settings) -> BrokerUnavailable:
     )
 
 
-async def _describe(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Found]:
+async def describe_topics(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Found]:
+    """Return those of our topics that the broker has, by their full names."""
     ours = {full_name(topic, settings) for topic in TOPICS}
     names = sorted(ours & set(await admin.list_topics()))
     if not names:
         return {}
     described = await admin.describe_topics(names)
-    partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
     config = await _topic_config(admin, names)
-    return {name: Found(partitions[name], config.get(name, {})) for name in names}
+    return {
+        name: Found(
+            len(partitions),
+            min(len(partition["replicas"]) for partition in partitions),
+            config.get(name, {}),
+        )
+        for name, partitions in ((topic["topic"], topic["partitions"]) for topic in described)
+    }
 
 
 async def _describe_all(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Found]:
     """Describe the topics once every one is known to the broker that answers, or time is up."""
     found: dict[str, Found] = {}
     for _ in range(VISIBLE_AFTER_TRIES):
-        found = await _describe(admin, settings)
+        found = await describe_topics(admin, settings)
         if len(found) == len(TOPICS):
             break
         await asyncio.sleep(TRY_INTERVAL_S)
@@ -158,10 +169,10 @@ async def _topic_config(admin: AIOKafkaAdminClient, names: list[str]) -> dict[st
     return config
 
 
-async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], settings: Settings) -> None:
-    replication = settings.replication
-    if replication == BROKER_DEFAULT_REPLICATION:
-        replication = await _default_replication(admin)
+async def _create(
+    admin: AIOKafkaAdminClient, missing: list[Topic], settings: Settings
+) -> list[str]:
+    replication = await new_replication(admin, settings)
     response: Any = await admin.create_topics(
         [
             NewTopic(
@@ -173,6 +184,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], settings: Se
             for topic in missing
         ]
     )
+    created: list[str] = []
     for name, code, message in response.topic_errors:
         error = for_code(code)
         if error is TopicAlreadyExistsError:
@@ -180,10 +192,18 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Topic], settings: Se
         if code:
             raise BrokerError(f"{name}: cannot be created: {message or error.__name__}")
         log.info("topic created", topic=name)
+        created.append(name)
+    return created
 
 
-async def _default_replication(admin: AIOKafkaAdminClient) -> int:
-    """Return the broker's `default.replication.factor`, which aiokafka cannot ask it to use."""
+async def new_replication(admin: AIOKafkaAdminClient, settings: Settings) -> int:
+    """Return how many replicas a new topic gets.
+
+    DULY_REPLICATION, or the broker's `default.replication.factor`, which aiokafka cannot ask it
+    to use.
+    """
+    if settings.replication != BROKER_DEFAULT_REPLICATION:
+        return settings.replication
     broker = (await admin.describe_cluster())["brokers"][0]["node_id"]
     responses: list[Any] = await admin.describe_configs(
         [ConfigResource(ConfigResourceType.BROKER, str(broker))]
