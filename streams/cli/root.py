@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import demo, flow, replay, topics, verdicts, worker
+from streams.cli import config, dead_letters, demo, flow, replay, topics, verdicts, worker
 from streams.cli.outcomes import Duly
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     cls=Duly,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
     epilog="Exit codes: 0 fine, 1 a verdict failed (where asked for), 2 usage, 3 no verdict in "
     "time, 4 the broker or the topics.",
@@ -49,3 +49,5 @@ app.command("verdicts")(verdicts.verdicts)
 app.command("replay")(replay.replay)
 app.add_typer(flow.app)
 app.add_typer(topics.app)
+app.add_typer(dead_letters.app)
+app.add_typer(config.app)

@@ -1,0 +1,61 @@
+"""Writes records of any shape to the topics of a test, and reads them back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+
+from streams.audit.logs import open_logs
+from streams.kafka.topics import full_name
+from streams.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from schemas.topics import Topic
+
+
+class Sent(NamedTuple):
+    """A record to write, to a partition of a topic."""
+
+    topic: Topic
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+def write(records: Iterable[Sent]) -> None:
+    """Append records, in order, to the topics that the environment names."""
+
+    async def send() -> None:
+        settings = load_settings()
+        producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker)
+        async with producer:
+            for record in records:
+                batch = producer.create_batch()  # `send` refuses a record without key and value
+                batch.append(
+                    timestamp=None, key=record.key, value=record.value, headers=[*record.headers]
+                )
+                batch.close()
+                topic = full_name(record.topic, settings)
+                await (await producer.send_batch(batch, topic, partition=record.partition))
+
+    asyncio.run(send())
+
+
+def read(topic: Topic) -> list[Any]:
+    """Return all `aiokafka.ConsumerRecord`s of a topic, partition by partition."""
+
+    async def collect() -> list[Any]:
+        async with open_logs(load_settings()) as logs:
+            return [
+                record
+                for partition in await logs.partitions(topic)
+                async for batch in logs.read(partition, await logs.ends(partition))
+                for record in batch
+            ]
+
+    return asyncio.run(collect())
