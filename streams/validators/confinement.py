@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-import time
+
+from streams.validators.stopwatch import cpu_time
 
 if sys.platform == "linux":
     import resource
@@ -38,21 +39,9 @@ def confine(pid: int, memory_bytes: int, seconds: float) -> None:
         return
     space = memory_bytes + _AS_RESERVE_BYTES
     with contextlib.suppress(OSError):  # it died just now, or a container forbids prlimit
-        cpu_s = math.ceil(_cpu_time(pid) + seconds) + LEASH_S
+        cpu_s = math.ceil(cpu_time(pid) + seconds) + LEASH_S
         resource.prlimit(pid, resource.RLIMIT_CPU, (cpu_s, resource.RLIM_INFINITY))
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, 0))  # what is open stays open
         resource.prlimit(pid, resource.RLIMIT_AS, (space, space))
-
-
-def cpu_time(pid: int) -> float:
-    """Return how many seconds of CPU a process has used; infinity where nobody can tell."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            return _cpu_time(pid)
-    return math.inf
-
-
-def _cpu_time(pid: int) -> float:
-    return time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3), which Python lacks

@@ -24,6 +24,13 @@ MAX_BYTES_PER_PASS = 4 << 20
 """A pass takes no more calls than these, so that their data stay small beside their memory."""
 
 
+TOO_LONG = "took too long"
+TOO_LARGE = "used too much memory"
+ENDED_LATE = "took too long and its sandbox process was ended"
+CRASHED = "crashed, and its sandbox process was ended"
+"""Messages of faults, the same in every engine."""
+
+
 class NotCompiled(Exception):
     """A script cannot be run; the message names engine, place and reason, for people."""
 
@@ -51,6 +58,9 @@ class Pass(NamedTuple):
     answers: list[ScriptAnswer]
     fault: Fault | None = None
     """Of the call behind the last answer, if there is one; the calls after it have not run."""
+
+    used_s: float = 0.0
+    """CPU time of the sandbox, or time that passed where nobody can tell."""
 
 
 class Program(Protocol):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from streams.validators.child.main import COUNTER, OUTPUT_BYTES
-from streams.validators.confinement import cpu_time
-from streams.validators.engine import EngineFailed, Fault
+from streams.validators.engine import CRASHED, ENDED_LATE, EngineFailed, Fault
+from streams.validators.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,9 @@ class Reply(NamedTuple):
 
     fault: Fault | None = None
     """Why the call behind the last line has no answer."""
+
+    used_s: float = 0.0
+    """CPU time of the process."""
 
 
 class SandboxProcess:
@@ -165,27 +168,29 @@ class _Running:
             EngineFailed: the process does not start.
         """
         self._await_ready()
-        used_s = cpu_time(self._process.pid)
+        watch = Stopwatch(self._process.pid)
         try:
             self._socket.settimeout(seconds)
             self._socket.sendall(request)
             match self._read(seconds):
                 case ["done"]:
-                    return Reply(self._lines())
+                    return Reply(self._lines(), used_s=watch.seconds())
                 case ["refused", str(message)]:
                     return Reply([], refusal=message)
                 case ["limit", str(message)]:
-                    return Reply(self._lines(), fault=Fault("limit", message))
+                    fault = Fault("limit", message)
+                    return Reply(self._lines(), fault=fault, used_s=watch.seconds())
                 case _:
-                    message = "crashed, and its sandbox process was ended"
+                    message = CRASHED
         except TimeoutError:
-            message = "took too long and its sandbox process was ended"
+            message = ENDED_LATE
         except OSError:  # it ended while we spoke
-            message = "crashed, and its sandbox process was ended"
-        starved = cpu_time(self._process.pid) - used_s < seconds / 2
+            message = CRASHED
+        used_s = watch.seconds()
         self.is_lost = True
         self._process.kill()  # before its output is read
-        return Reply(self._lines(), fault=Fault("limit", message, starved))
+        is_starved = message == ENDED_LATE and used_s < seconds / 2
+        return Reply(self._lines(), fault=Fault("limit", message, is_starved), used_s=used_s)
 
     def _await_ready(self) -> None:
         try:

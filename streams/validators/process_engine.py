@@ -86,7 +86,7 @@ class ProcessProgram:
         fault = reply.fault
         if reply.refusal is not None:  # it compiled before, so that this is not the script's
             fault = Fault("limit", f"failed to compile again ({reply.refusal})")
-        return Pass([_answer(self._name, line) for line in reply.lines], fault)
+        return Pass([_answer(self._name, line) for line in reply.lines], fault, reply.used_s)
 
 
 def _answer(name: str, line: bytes) -> ScriptAnswer:

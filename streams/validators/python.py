@@ -15,15 +15,27 @@ from pydantic_monty import (
     MontyCrashedError,
     MontyError,
     MontyRuntimeError,
+    MontySession,
     MontySyntaxError,
     OSPolicy,
 )
 
 from streams.log import get_logger
-from streams.validators.confinement import confine, cpu_time
-from streams.validators.engine import EngineFailed, Fault, NotCompiled, Pass, first_calls
+from streams.validators.confinement import confine
+from streams.validators.engine import (
+    CRASHED,
+    ENDED_LATE,
+    TOO_LARGE,
+    TOO_LONG,
+    EngineFailed,
+    Fault,
+    NotCompiled,
+    Pass,
+    first_calls,
+)
 from streams.validators.pysource.program import TEXTS, read_script
 from streams.validators.pysource.wording import explained_answer, plain_answer
+from streams.validators.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,58 +91,61 @@ class PythonEngine:
         raise EngineFailed("python: the script could not be compiled in time")
 
     def feed(self, text: str, texts: list[bytes], seconds: float) -> Feed:
-        """Run a program on `texts` in a fresh session, and return the lines that it printed."""
-        printed = CollectString()
-        fault = None
-        try:
-            fault = self._run(text, texts, seconds, printed)
-        except MontyError as error:
-            fault = _fault(error)
-        except Exception as error:  # a script costs its own answers, whatever happens
-            log.exception("the python sandbox failed")
-            fault = Fault("limit", f"the sandbox failed ({error})")
-        return Feed(printed.output.split("\n")[:-1], fault)
-
-    def _run(
-        self, text: str, texts: list[bytes], seconds: float, printed: CollectString
-    ) -> Fault | None:
+        """Run a program on `texts` in a fresh session, and return what became of it."""
         memory_bytes = self._limits.memory_bytes + sum(map(len, texts))
         checkout = self._pool.checkout(
             limits={"max_feed_duration_secs": seconds, "max_memory": memory_bytes},
             os_policy=_NO_WORLD,
             assert_message_annotations=False,
         )
-        with checkout as session:
-            pid = session.worker_pid or 0
-            confine(pid, memory_bytes, seconds)
-            used_s = cpu_time(pid)
-            try:
-                session.feed_run(text, inputs={TEXTS: texts}, print_callback=printed)
-            except MontyError as error:
-                return _fault(error)._replace(starved=cpu_time(pid) - used_s < seconds / 2)
-        return None
+        printed = CollectString()
+        try:
+            with checkout as session:
+                pid = session.worker_pid or 0
+                confine(pid, memory_bytes, seconds)
+                watch = Stopwatch(pid)
+                fault = _run(session, text, texts, printed)
+                used_s = watch.seconds()
+        except MontyError as error:  # it gave us no process
+            return Feed([], _fault(error), 0.0)
+        except Exception as error:  # a script costs its own answers, whatever happens
+            log.exception("the python sandbox failed")
+            return Feed([], Fault("limit", f"could not be run ({error})"), 0.0)
+        if fault is not None and fault.message == TOO_LONG:
+            fault = fault._replace(starved=used_s < seconds / 2)
+        return Feed(printed.output.split("\n")[:-1], fault, used_s)
+
+
+def _run(
+    session: MontySession, text: str, texts: list[bytes], printed: CollectString
+) -> Fault | None:
+    try:
+        session.feed_run(text, inputs={TEXTS: texts}, print_callback=printed)
+    except MontyError as error:
+        return _fault(error)
+    return None
 
 
 def _fault(error: MontyError) -> Fault:
     """Return what an exception means that a program of ours let through: it catches a script's."""
     if isinstance(error, MontyCrashedError):
-        what = "took too long and" if error.timed_out else "crashed, and"
-        return Fault("limit", f"{what} its sandbox process was ended")
+        return Fault("limit", ENDED_LATE if error.timed_out else CRASHED)
     message = str(error)
     if isinstance(error, MontyRuntimeError | MontySyntaxError):
         message = error.display("type-msg")
     if message.startswith("TimeoutError:"):
-        return Fault("limit", "took too long")
+        return Fault("limit", TOO_LONG)
     if message.startswith("MemoryError:"):
-        return Fault("limit", "used too much memory")
+        return Fault("limit", TOO_LARGE)
     return Fault("error", message)
 
 
 class Feed(NamedTuple):
-    """What a program printed, line by line, and why it stopped if it did not come to its end."""
+    """What a program printed, line by line, why it stopped short, if it did, and its CPU time."""
 
     lines: list[str]
     fault: Fault | None
+    used_s: float
 
 
 class PythonProgram:
@@ -143,20 +158,23 @@ class PythonProgram:
     def run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
         """Answer `calls`; see `Program`."""
         calls = first_calls(calls)
-        lines, fault = self._engine.feed(self._programs.answer, _texts(calls), seconds)
+        lines, fault, used_s = self._engine.feed(self._programs.answer, _texts(calls), seconds)
         answers = [plain_answer(call, line) for call, line in zip(calls, lines, strict=False)]
         failed = [number for number, answer in enumerate(answers) if answer is None]
         if failed:
-            reasons = self._reasons([calls[number] for number in failed], seconds)
+            reasons, twin_s = self._reasons([calls[number] for number in failed], seconds)
+            used_s += twin_s
             for number, reason in zip(failed, reasons, strict=True):
                 answers[number] = explained_answer(lines[number], reason, self._programs)
-        return Pass([answer for answer in answers if answer is not None], fault)
+        return Pass([answer for answer in answers if answer is not None], fault, used_s)
 
-    def _reasons(self, calls: Sequence[ScriptCall], seconds: float) -> list[str | None]:
-        """Return what the twin says on each of `calls`, None where it went over its time."""
-        text, allowed_s = self._programs.explain, seconds * TWIN_SLOWNESS
-        lines = self._engine.feed(text, _texts(calls), allowed_s).lines
-        return [*lines, *[None] * (len(calls) - len(lines))]
+    def _reasons(
+        self, calls: Sequence[ScriptCall], seconds: float
+    ) -> tuple[list[str | None], float]:
+        """Return what the twin says on each of `calls`, None behind its limit, and its CPU time."""
+        allowed_s = seconds * TWIN_SLOWNESS
+        lines, _, used_s = self._engine.feed(self._programs.explain, _texts(calls), allowed_s)
+        return [*lines, *[None] * (len(calls) - len(lines))], used_s
 
 
 def _texts(calls: Sequence[ScriptCall]) -> list[bytes]:

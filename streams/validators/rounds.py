@@ -8,7 +8,6 @@ the bench, which ends a script's run after a few such calls.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from streams.engine.scripts import ScriptAnswer
@@ -86,10 +85,11 @@ class Round:
             refusal = self._refusal(rest[0])
             if refusal is not None:
                 return answers + [refusal] * len(rest)
-            done, fault = self._pass(rest)
-            answers += done
-            if fault is not None and len(done) < len(rest):
-                answers.append(self._second_try(rest[len(done)], fault))
+            result = self._run(rest, self._granted_s(len(rest)))
+            answers += result.answers
+            behind = rest[len(result.answers) :]
+            if result.fault is not None and behind:
+                answers.append(self._second_try(behind[0], result.fault))
         return answers
 
     def _refusal(self, call: ScriptCall) -> ScriptAnswer | None:
@@ -112,16 +112,13 @@ class Round:
         self._left_s = self._limits.program_ms / 1_000
         return None
 
-    def _pass(self, calls: Sequence[ScriptCall]) -> tuple[list[ScriptAnswer], Fault | None]:
-        granted_s = max(self._limits.call_s, min(len(calls) * self._limits.call_s, self._left_s))
-        result = self._run(calls, granted_s)
-        return result.answers, result.fault
+    def _granted_s(self, calls: int) -> float:
+        """Return the time of a pass: that of its calls, within what is left to the script."""
+        return max(self._limits.call_s, min(calls * self._limits.call_s, self._left_s))
 
     def _run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
-        started_s = time.monotonic()
         result = self._program.run(calls, seconds)
-        elapsed_s = time.monotonic() - started_s
-        self._left_s -= self._allowance.charge(elapsed_s, len(result.answers))
+        self._left_s -= self._allowance.charge(result.used_s, len(result.answers))
         return result
 
     def _second_try(self, call: ScriptCall, fault: Fault) -> ScriptAnswer:
@@ -129,10 +126,10 @@ class Round:
         for seconds in (self._limits.call_s, self._limits.call_s * STARVED_FACTOR):
             if fault.outcome == "error":
                 break
-            answers, again = self._run([call], seconds)
-            if answers or again is None:
-                return answers[0]
-            fault = again
+            result = self._run([call], seconds)
+            if result.answers or result.fault is None:
+                return result.answers[0]
+            fault = result.fault
             if not fault.starved:
                 break
         if fault.outcome == "error":

@@ -19,6 +19,7 @@ from streams.validators.child.language import (
     line,
     not_boolean,
 )
+from streams.validators.engine import TOO_LARGE
 
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _MISSING_KEY = re.compile(r'NOT_FOUND: Key not found in map : "?(.*?)"?$', re.DOTALL)
@@ -79,7 +80,7 @@ class CelScript:
             if explain and kind == "BOOL" and value is False:
                 return self._explanation(names)
         except MemoryError:
-            raise LimitReached("used too much memory") from None
+            raise LimitReached(TOO_LARGE) from None
         return _line(kind, value)
 
     def _explanation(self, names: dict[str, Any]) -> bytes:

@@ -25,6 +25,7 @@ from streams.validators.child.language import (
     line,
     not_boolean,
 )
+from streams.validators.engine import TOO_LARGE, TOO_LONG
 
 MAX_STACK_BYTES = 512 << 10
 
@@ -137,7 +138,7 @@ class JavaScriptScript:
             check_limit(str(error))
             return line("error", f"js: {str(error).partition(chr(10))[0]}")
         except MemoryError:
-            raise LimitReached("used too much memory") from None
+            raise LimitReached(TOO_LARGE) from None
         return _PLAIN.get(answer) or _line(answer, self._source)
 
     def _run(self, brackets: tuple[str, str], source: str, data: str, ctx: str) -> str:
@@ -158,9 +159,9 @@ class JavaScriptScript:
 def check_limit(message: str) -> None:
     """Raise `LimitReached` if that is what an exception of the engine means."""
     if message.startswith("InternalError: interrupted"):
-        raise LimitReached("took too long")
+        raise LimitReached(TOO_LONG)
     if message.startswith("InternalError: out of memory"):
-        raise LimitReached("used too much memory")
+        raise LimitReached(TOO_LARGE)
 
 
 def where(stack: str, source: str) -> str:
