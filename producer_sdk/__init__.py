@@ -22,6 +22,7 @@ from producer_sdk._api import act, assert_, ensure, flush, initialize, shutdown,
 from producer_sdk._errors import CaptureError, EventTooBig, SdkError, UsageError
 from producer_sdk._types import (
     Context,
+    Data,
     Dependency,
     FlowOptions,
     NodeCondition,
@@ -35,6 +36,7 @@ from producer_sdk._types import (
 __all__ = [
     "CaptureError",
     "Context",
+    "Data",
     "Dependency",
     "EventTooBig",
     "FlowOptions",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from producer_sdk._client import client
 from producer_sdk._guard import guard
 from producer_sdk._types import Stats
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import Unpack
 
-    from producer_sdk._types import NodeFields, RunId, Settings
+    from producer_sdk._types import Data, NodeFields, RunId, Settings
 
 
 @guard(None)
@@ -29,7 +29,8 @@ def initialize(
 
     Args:
         bootstrap_servers: Kafka's `host:port`, several by commas or as a list; else DULY_BROKER.
-        strict: raise what would be counted and logged, for the tests of a service.
+        strict: raise what would be counted and logged, for the life of the process; for the tests
+            of a service.
         settings: see `Settings`; each can be set by an environment variable too.
     """
     guard.strict = strict or guard.strict
@@ -41,7 +42,7 @@ def ensure(
     id: str,
     flow: str,
     run_id: RunId,
-    data: Mapping[str, Any] | object | None = None,
+    data: Data | None = None,
     **fields: Unpack[NodeFields],
 ) -> None:
     """Record that a node of a flow happened, an assert if it has a validator and else an act.
@@ -65,7 +66,7 @@ def act(
     id: str,
     flow: str,
     run_id: RunId,
-    data: Mapping[str, Any] | object | None = None,
+    data: Data | None = None,
     **fields: Unpack[NodeFields],
 ) -> None:
     """Record that something was done; takes what `ensure` takes."""
@@ -77,7 +78,7 @@ def assert_(
     id: str,
     flow: str,
     run_id: RunId,
-    data: Mapping[str, Any] | object | None = None,
+    data: Data | None = None,
     **fields: Unpack[NodeFields],
 ) -> None:
     """Record that something must hold; takes what `ensure` takes, usually with `validator=`."""
@@ -85,16 +86,16 @@ def assert_(
 
 
 @guard(fallback=False)
-def flush(timeout_s: float = 5.0) -> bool:
+def flush(timeout: float = 5.0) -> bool:
     """Wait until all that was recorded is acknowledged by the broker.
 
     Args:
-        timeout_s: seconds to wait at most.
+        timeout: seconds to wait at most.
 
     Returns:
-        Whether nothing recorded before waits any more.
+        Whether nothing that was recorded before waits any more.
     """
-    return client.flush(timeout_s)
+    return client.flush(timeout)
 
 
 @guard(fallback=False)

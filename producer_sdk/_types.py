@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
     import os
+
+    from _typeshed import DataclassInstance
 
 
 class Dependency(TypedDict):
@@ -31,6 +33,18 @@ class Context(TypedDict):
 
 Script: TypeAlias = Callable[[dict[str, Any], Context], bool]
 """A validator or filter, `(data, ctx) -> bool`; sent as source and run by the worker's sandbox."""
+
+
+class Model(Protocol):
+    """A pydantic model, or what takes after one."""
+
+    def model_dump(self) -> dict[str, Any]:
+        """Return its fields."""
+        ...
+
+
+Data: TypeAlias = "Mapping[str, Any] | DataclassInstance | Model"
+"""What happened, an object of JSON or what becomes one."""
 
 RunId: TypeAlias = str | Callable[[], str]
 """Which execution of the flow; a function of no arguments is called at once, by the caller."""

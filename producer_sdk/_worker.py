@@ -93,10 +93,10 @@ class Delivery:
         lost = self._queue.abandon()
         if lost:
             log.error(
-                "%d events were not delivered within %.1f s of shutdown and are lost; "
+                "%.1f s were not enough to deliver all events at shutdown, %d are lost; "
                 "is the broker reachable?",
-                lost,
                 timeout_s,
+                lost,
             )
         return delivered
 

@@ -26,7 +26,7 @@ class Health:
         self._failing_since: float | None = None
         self._may_log = Seldom(_LOG_INTERVAL_S, time.monotonic)
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, reason: str) -> None:
         """Note that an attempt failed."""
         if self._failing_since is None:
             self._failing_since = time.monotonic()
@@ -34,7 +34,7 @@ class Health:
             log.warning(
                 "events are not delivered to Kafka at %s: %s; %d wait, trying again",
                 self._servers,
-                f"{type(error).__name__}: {error}".rstrip(": "),
+                reason,
                 len(self._queue),
             )
 

@@ -8,8 +8,10 @@ what the broker had taken all the same has the same event id, and counts once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import importlib.metadata
+import logging
 import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, cast
@@ -23,10 +25,13 @@ from producer_sdk._transport.quiet import quiet_aiokafka
 from producer_sdk._transport.security import security_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from producer_sdk._config import Config
+    from producer_sdk._counters import QueueCount
     from producer_sdk._queue import EventQueue, Numbered
+
+log = logging.getLogger("producer_sdk")
 
 _BATCH_BYTES = 512 * 1024
 _BATCH_EVENTS = 2_000
@@ -67,7 +72,7 @@ class KafkaTransport:
         self._partitions = 0
         self._lanes: defaultdict[int, deque[Numbered]] = defaultdict(deque)
         self._sdk = f"python/{_own_version()}".encode()
-        quiet_aiokafka()
+        self._aiokafka_log = quiet_aiokafka()
 
     async def drain(self) -> None:
         """Deliver what the queue holds, however long that takes."""
@@ -76,7 +81,8 @@ class KafkaTransport:
                 producer = self._producer or await self._connect()
                 await self._send_all(producer)
             except Exception as error:  # noqa: BLE001 -- whatever it is, records are kept and sent again
-                self._health.failed(error)
+                # aiokafka keeps the cause of a failed connection to its log.
+                self._health.failed(self._aiokafka_log.last_complaint() or _reason(error))
                 await self._disconnect()
                 await asyncio.sleep(self._backoff.next_s())
 
@@ -113,7 +119,7 @@ class KafkaTransport:
                     f"the topic {config.topic} does not exist, or this user may not see it; "
                     "the worker creates it, and so does `duly topics apply`"
                 )
-            self._partitions = len(await producer.partitions_for(config.topic))
+            self._assign_lanes(len(await producer.partitions_for(config.topic)))
         return producer
 
     async def _disconnect(self) -> None:
@@ -122,11 +128,9 @@ class KafkaTransport:
             return
         # All else in this loop belongs to the producer. It would send on for ever.
         await _cancel_other_tasks()
-        try:
+        with contextlib.suppress(Exception):  # it is given up in any case
             async with asyncio.timeout(_CLOSE_S):
                 await producer.stop()
-        except Exception as error:  # noqa: BLE001 -- it is given up in any case
-            self._health.failed(error)
         await _cancel_other_tasks()
 
     async def _send_all(self, producer: AIOKafkaProducer) -> None:
@@ -161,9 +165,21 @@ class KafkaTransport:
         room = _WINDOW_EVENTS - self._in_lanes()
         if room <= 0:
             return
-        for numbered in self._queue.take(room, _WINDOW_BYTES):
+        self._put_into_lanes(self._queue.take(room, _WINDOW_BYTES))
+
+    def _put_into_lanes(self, records: Iterable[Numbered]) -> None:
+        for numbered in records:
             key = numbered[1][0]
             self._lanes[_hash(key) % self._partitions].append(numbered)
+
+    def _assign_lanes(self, partitions: int) -> None:
+        """Put what waits into other lanes if the topic was made anew with more or fewer partitions."""
+        if partitions == self._partitions:
+            return
+        self._partitions = partitions
+        waiting = sorted(numbered for lane in self._lanes.values() for numbered in lane)
+        self._lanes.clear()
+        self._put_into_lanes(waiting)
 
     def _in_lanes(self) -> int:
         return sum(len(lane) for lane in self._lanes.values())
@@ -196,13 +212,25 @@ class KafkaTransport:
         """Send smaller batches to a broker that takes less; give up a record that is too much."""
         if count > 1:
             self._batch_bytes = max(1, self._batch_bytes // 2)
-        else:
-            self._settle(lane, 1, "dropped_too_big")
+            return
+        size = len(lane[0][1][1])
+        self._settle(lane, 1, "dropped_too_big")
+        log.error(
+            "the broker refused an event of %d bytes for its size, which is lost; let the topic %s "
+            "take more (max.message.bytes), or put less into data",
+            size,
+            self._config.topic,
+        )
 
-    def _settle(self, lane: deque[Numbered], count: int, outcome: Any) -> None:
-        records: Sequence[Numbered] = [lane.popleft() for _ in range(count)]
+    def _settle(self, lane: deque[Numbered], count: int, outcome: QueueCount) -> None:
+        records = [lane.popleft() for _ in range(count)]
         lowest = min((waiting[0][0] for waiting in self._lanes.values() if waiting), default=None)
         self._queue.settle(records, outcome, lowest)
+
+
+def _reason(error: Exception) -> str:
+    name, text = type(error).__name__, str(error)
+    return text if text.startswith(name) else f"{name}: {text}" if text else name
 
 
 async def _cancel_other_tasks() -> None:

@@ -6,6 +6,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from producer_sdk._config import SYSTEM_CA
+from producer_sdk._errors import UsageError
 
 if TYPE_CHECKING:
     from producer_sdk._config import Config
@@ -15,8 +16,7 @@ def security_options(config: Config) -> dict[str, Any]:
     """Return the keyword arguments of an aiokafka client for TLS and SASL.
 
     Raises:
-        OSError: the file of certificate authorities cannot be read.
-        ssl.SSLError: it holds none.
+        UsageError: the file of certificate authorities cannot be read, or holds none.
     """
     options: dict[str, Any] = {
         "security_protocol": _protocol(config),
@@ -39,4 +39,9 @@ def _protocol(config: Config) -> str:
 def _context(ssl_ca: str) -> ssl.SSLContext | None:
     if not ssl_ca:
         return None
-    return ssl.create_default_context(cafile=None if ssl_ca == SYSTEM_CA else ssl_ca)
+    try:
+        return ssl.create_default_context(cafile=None if ssl_ca == SYSTEM_CA else ssl_ca)
+    except OSError as error:  # ssl's own errors too
+        raise UsageError(
+            "ssl_ca", f"the authorities in {ssl_ca} cannot be used: {error}"
+        ) from error

@@ -6,11 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable
 
 PARTITIONS = 4
 
@@ -37,9 +37,15 @@ class EventsTopic:
         """What tells the SDK of a process to send here."""
         return {"DULY_BROKER": self.bootstrap, "DULY_TOPIC_PREFIX": self.prefix}
 
-    def create(self, **config: str) -> None:
+    def create(self, partitions: int = PARTITIONS, max_bytes: int = 2 << 20) -> None:
         """Create the topic, as the worker would."""
-        asyncio.run(self._create({"message.timestamp.type": "LogAppendTime", **config}))
+        config = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(max_bytes)}
+        topic = NewTopic(self.name, partitions, 1, topic_configs=config)
+        asyncio.run(self._administer(lambda admin: admin.create_topics([topic])))
+
+    def delete(self) -> None:
+        """Delete the topic, with all that is in it."""
+        asyncio.run(self._administer(lambda admin: admin.delete_topics([self.name])))
 
     def read(self, count: int) -> list[Read]:
         """Return all records that are there; fails if they are not `count`."""
@@ -55,23 +61,21 @@ class EventsTopic:
         """Return the nodes of all events, in order where there is one partition."""
         return [record.event["node"] for record in self.read(count)]
 
-    async def _create(self, config: Mapping[str, str]) -> None:
+    async def _administer(self, act: Callable[[AIOKafkaAdminClient], Awaitable[object]]) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
         await admin.start()
         try:
-            topic = NewTopic(self.name, PARTITIONS, 1, topic_configs=dict(config))
-            await admin.create_topics([topic])
+            await act(admin)
         finally:
             await admin.close()
 
     async def _read(self) -> list[Read]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        consumer = AIOKafkaConsumer(
+            self.name, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
+        )
         await consumer.start()
         try:
-            partitions = [TopicPartition(self.name, number) for number in range(PARTITIONS)]
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            ends = cast("dict[Any, int]", await consumer.end_offsets(partitions))
+            ends = cast("dict[Any, int]", await consumer.end_offsets(consumer.assignment()))
             there = sum(ends.values())
             records: list[Read] = []
             async with asyncio.timeout(30):

@@ -12,14 +12,13 @@ import pytest
 from aiokafka.errors import NotLeaderForPartitionError
 
 from producer_sdk import act, flush, initialize, shutdown, stats
+from producer_sdk._transport import kafka as kafka_transport
 from producer_sdk._transport.kafka import KafkaTransport
 from tests.producer_sdk.events_topic import PARTITIONS, EventsTopic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
-    from producer_sdk._config import Config
-    from producer_sdk._queue import EventQueue
     from tests.shared_kafka import SharedKafka
 
 
@@ -108,7 +107,7 @@ def test_big_events_are_sent_in_batches_that_the_broker_takes(topic: EventsTopic
 def test_a_broker_that_takes_less_gets_smaller_batches_and_only_the_giant_is_lost(
     topic: EventsTopic, lenient: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    topic.create(**{"max.message.bytes": "20000"})
+    topic.create(max_bytes=20_000)
     initialize(topic.bootstrap, topic_prefix=topic.prefix)
     for number in range(20):
         size = 100_000 if number == 10 else 5_000
@@ -116,6 +115,7 @@ def test_a_broker_that_takes_less_gets_smaller_batches_and_only_the_giant_is_los
     assert flush(60)
     assert topic.nodes(19) == [f"step-{number}" for number in range(20) if number != 10]
     assert (stats().delivered, stats().dropped_too_big) == (19, 1)
+    assert "the broker refused an event of 100" in caplog.text
     assert "events are delivered to Kafka" in caplog.text
 
 
@@ -166,9 +166,24 @@ def test_a_producer_that_fails_is_replaced_and_its_records_are_sent_in_order(
     assert topic.nodes(100) == [f"step-{number}" for number in range(100)]
 
 
+def test_a_topic_that_is_made_anew_with_fewer_partitions_gets_what_waits(
+    topic: EventsTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_transport, "_ACKNOWLEDGE_S", 1.0)
+    topic.create()
+    initialize(topic.bootstrap, topic_prefix=topic.prefix)
+    act("first", "checkout", "order-0")
+    assert flush(30)
+    topic.delete()
+    for number in range(50):
+        act(f"step-{number}", "checkout", f"order-{number}")
+    assert not flush(1.5)
+    topic.create(partitions=1)
+    assert flush(60)
+    assert topic.nodes(50) == [f"step-{number}" for number in range(50)]
+
+
 def test_what_the_producer_says_stays_out_of_the_log_of_the_host(
-    make_config: Callable[..., Config],
-    make_queue: Callable[..., EventQueue],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
@@ -179,6 +194,17 @@ def test_what_the_producer_says_stays_out_of_the_log_of_the_host(
     assert {record.name for record in caplog.records} == {"producer_sdk"}
     assert len(caplog.records) == 1
     assert f"events are not delivered to Kafka at 127.0.0.1:{port}" in caplog.text
+    assert "Connect call failed" in caplog.text  # the cause, which only aiokafka's log tells
+
+
+def test_authorities_that_cannot_be_read_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = tmp_path / "missing.pem"
+    initialize("127.0.0.1:1", ssl_ca=missing)
+    act("one", "checkout", "order-1")
+    assert not flush(0.5)
+    assert f"the authorities in {missing} cannot be used: [Errno 2] No such file" in caplog.text
 
 
 class Forwarder:

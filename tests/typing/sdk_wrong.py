@@ -25,6 +25,7 @@ async def waits(data: dict[str, Any], ctx: Any) -> bool:
 
 act("cart", "checkout")  # pyright: ignore[reportCallIssue]
 act("cart", "checkout", 5)  # pyright: ignore[reportArgumentType]
+act("cart", "checkout", "order-1", [1])  # pyright: ignore[reportArgumentType]
 act("cart", "checkout", lambda: 5)  # pyright: ignore[reportArgumentType]
 act("cart", "checkout", "order-1", {}, True)  # pyright: ignore[reportCallIssue]
 act("cart", "checkout", "order-1", depids=["a"])  # pyright: ignore[reportCallIssue]
