@@ -9,7 +9,7 @@ import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import TOPICS, topic_name
-from streams.kafka.topics import admin_client
+from streams.kafka.topics import admin_client, describe_topics
 from streams.settings import load_settings
 
 if TYPE_CHECKING:
@@ -79,16 +79,21 @@ def test_a_plan_for_topics_that_are_right_has_nothing_to_do(topics: str, duly: D
     assert result.stderr == f"on {topics}: 0 topics to create, 0 differing, 0 refused\n"
 
 
-async def change_config(topic: str, **config: str) -> None:
-    async with admin_client(load_settings()) as admin:
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)
+async def keep_for_a_second(topic: str) -> None:
+    """Change the retention of a topic, and return when the broker says so."""
+    settings = load_settings()
+    changed = {"retention.ms": "1000"}
+    async with admin_client(settings) as admin, asyncio.timeout(10):
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=changed)
         await admin.alter_configs([resource])
+        while (await describe_topics(admin, settings))[topic].config["retention.ms"] != "1000":
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.usefixtures("topics")
 def test_a_plan_shows_what_differs_and_would_stay(duly: Duly, topic_prefix: str) -> None:
     name = f"{topic_prefix}flow-verdicts.v1"
-    asyncio.run(change_config(name, **{"retention.ms": "1000"}))
+    asyncio.run(keep_for_a_second(name))
     (differing,) = [
         topic
         for topic in json.loads(duly("topics", "plan", "--json").stdout)
