@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from streams.engine.definitions import Definitions
-from streams.engine.scripts import ScriptAnswer, ScriptCall
 from streams.kafka.batch_transport import Appended, OutRecord
 from streams.kafka.outbox import Destinations
 from streams.kafka.partition import Surroundings
@@ -14,6 +13,8 @@ from tests.kafka.records import PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from streams.engine.scripts import ScriptAnswer, ScriptCall
 
 DESTINATIONS = Destinations("events", "verdicts", "dead-letters", "definitions", "changelog")
 

@@ -49,13 +49,17 @@ def test_a_line_is_one_json_object_on_stderr(capsys: pytest.CaptureFixture[str])
 def test_an_error_has_a_type_a_message_and_a_place(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_format="json"))
     try:
-        raise ValueError("no such thing")
+        int("no number")
     except ValueError as error:
         get_logger("test").critical("worker failed", exc_info=error)
         get_logger("test").exception("again")
     for line in lines(capsys):
-        assert line["error"] == {"type": "ValueError", "message": "no such thing"}
+        assert line["error"] == {"type": "ValueError", "message": str(error_of("no number"))}
         assert "test_log.py" in line["stack"]
+
+
+def error_of(text: str) -> ValueError:
+    return ValueError(f"invalid literal for int() with base 10: {text!r}")
 
 
 def test_lines_of_libraries_look_the_same(capsys: pytest.CaptureFixture[str]) -> None:

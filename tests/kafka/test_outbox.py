@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas import headers
+from schemas.headers import GENERATION, OFFSET, PRODUCED_AT
 from streams.engine.partition import Judged, VerdictOut
 from streams.kafka.batch_transport import OutRecord
 from streams.kafka.outbox import Outbox, Work, changelog_records
@@ -81,8 +81,8 @@ async def test_a_verdict_says_when_and_in_which_generation_it_was_written(
     await finish(done)
     (verdict,) = log.of("verdicts")
     about = dict(verdict.headers)
-    assert about[headers.GENERATION] == b"7"
-    assert int(about[headers.PRODUCED_AT]) > 1_700_000_000_000_000_000
+    assert about[GENERATION] == b"7"
+    assert int(about[PRODUCED_AT]) > 1_700_000_000_000_000_000
 
 
 @pytest.mark.parametrize("topic", ["verdicts", "dead-letters", "definitions"])
@@ -134,4 +134,4 @@ def test_of_a_run_that_changed_twice_only_the_last_state_is_written() -> None:
 
 def test_a_tombstone_carries_its_source_offset() -> None:
     forgotten = Work(Judged(states=[(b"key", None, 41)]), [], lambda: None)
-    assert changelog_records([forgotten]) == [OutRecord(b"key", None, [(headers.OFFSET, b"41")])]
+    assert changelog_records([forgotten]) == [OutRecord(b"key", None, [(OFFSET, b"41")])]

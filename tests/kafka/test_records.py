@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from schemas import headers
+from typing import TYPE_CHECKING
+
+from schemas.headers import TYPE
 from schemas.v1.dead_letter import DeadLetter
-from streams.kafka.batch_transport import OutRecord
 from streams.kafka.records import CLOCK_HEADER, Decoder
 from tests.kafka.records import PARTITIONS, T_MS, event, record, run_on
+
+if TYPE_CHECKING:
+    from streams.kafka.batch_transport import OutRecord
 
 
 def decode_one(source: object, partition: int = 0) -> tuple[object, list[OutRecord]]:
@@ -84,7 +88,7 @@ def test_R13_a_clock_record_carries_time_and_nothing_else() -> None:
 def test_an_empty_record_without_the_clock_header_is_a_dead_letter() -> None:
     _, letters = decode_one(record(None))
     assert reasons(letters) == ["not_json"]
-    _, letters = decode_one(record(None, headers=[(headers.TYPE, b"other")]))
+    _, letters = decode_one(record(None, headers=[(TYPE, b"other")]))
     assert reasons(letters) == ["not_json"]
 
 

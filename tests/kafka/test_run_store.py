@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import faust
 import pytest
@@ -11,7 +11,7 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import headers
+from schemas.headers import OFFSET
 from streams.errors import UnreadableState
 from streams.kafka.run_table import RunStore, RunTable
 from tests.kafka.records import record
@@ -26,7 +26,7 @@ def state(offset: int) -> bytes:
 
 
 def written(key: bytes, offset: int, value: bytes | None) -> Any:
-    tombstone = [(headers.OFFSET, b"%d" % offset)] if value is None else None
+    tombstone = [(OFFSET, b"%d" % offset)] if value is None else None
     return record(value, key=key, headers=tombstone, topic=CHANGELOG)
 
 
@@ -40,7 +40,7 @@ def batch(*records: Any, partition: int = 0, offset: int = 0) -> Any:
 
 def new_store() -> RunStore:
     app = faust.App("app", store="memory://", autodiscover=False)
-    store = RunTable(app, name="runs", partitions=4).data
+    store = cast("Any", RunTable(app, name="runs", partitions=4)).data
     assert isinstance(store, RunStore)
     return store
 
@@ -121,7 +121,7 @@ def test_what_is_no_state_is_kept_as_a_failure_because_faust_would_swallow_it(
 
 def test_a_tombstone_without_its_source_offset_is_a_failure(store: RunStore) -> None:
     recover(store, batch(record(None, key=KEY, offset=3, topic=CHANGELOG)))
-    assert headers.OFFSET in str(store.failure)
+    assert OFFSET in str(store.failure)
 
 
 def test_faust_reads_on_from_the_offset_that_memory_includes(store: RunStore) -> None:

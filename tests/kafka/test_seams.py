@@ -120,54 +120,54 @@ def test_what_we_override_is_still_there_to_be_overridden(
         assert hasattr(base, name), f"{base.__name__}.{name} is gone"
 
 
-@pytest.mark.parametrize(
-    ("function", "lines"),
-    [
-        # The flow is stopped for the seek because what follows it clears the stream queues.
-        (
-            Recovery.on_recovery_completed,
-            ["consumer.perform_seek()", "self.app.flow_control.resume()", "consumer.resume_flow()"],
-        ),
-        # Partitions are opened by this signal, after recovery and before the flow resumes.
-        (
-            Recovery.on_recovery_completed,
-            ["self.app.on_rebalance_complete.send()", "consumer.perform_seek()"],
-        ),
-        # A table with a buffer of one keeps consuming its own changelog.
-        (Recovery._restart_recovery, ["recovery_buffer_size == 1", "resume_partitions"]),
-        # An exception in apply_changelog_batch is swallowed, so the store keeps it.
-        (
-            Recovery._slurp_changelogs,
-            ["table.apply_changelog_batch(buf)", "except Exception as ex:", "logger.warning("],
-        ),
-        # When no partition is active, the base class sleeps a second: `_fetch` waits before that.
-        (Consumer._wait_next_records, ["self._get_active_partitions()", "await self.sleep(1)"]),
-        # Judged work is settled before partitions are given up, and before the worker stops.
-        (
-            App._on_partitions_revoked,
-            ["self._consumer_wait_empty", "self.on_partitions_revoked.send"],
-        ),
-        (App._stop_consumer, ["self._consumer_wait_empty"]),
-        (App._consumer_wait_empty, ["await consumer.wait_empty()"]),
-        (App.on_stop, ["self._stop_consumer()", "self.on_before_shutdown.send()"]),
-        # Offsets wait in `_acked` until the next commit asks `_new_offset`.
-        (Consumer.ack, ["acked_for_tp = self._acked[tp]", "acked_for_tp.append(offset)"]),
-        (Consumer._filter_committable_offsets, ["self._new_offset(tp)"]),
-        # Both are set on the consumer after Faust has made it, because Faust hard-codes them.
-        (
-            driver.AIOKafkaConsumerThread._create_worker_consumer,
-            ["fetch_max_wait_ms=1500", "isolation_level=isolation_level"],
-        ),
-        (
-            aiokafka.AIOKafkaConsumer.start,
-            ["fetch_max_wait_ms=self._fetch_max_wait_ms", "isolation_level=self._isolation_level"],
-        ),
-        # The broker's timestamp of a clock record is known only where it stamps records.
-        (MessageBatch.done, ["if timestamp == -1:", "timestamp_type = 0"]),
-    ],
-)
+SOURCES: list[tuple[Any, list[str]]] = [
+    # The flow is stopped for the seek because what follows it clears the stream queues.
+    (
+        Recovery.on_recovery_completed,
+        ["consumer.perform_seek()", "self.app.flow_control.resume()", "consumer.resume_flow()"],
+    ),
+    # Partitions are opened by this signal, after recovery and before the flow resumes.
+    (
+        Recovery.on_recovery_completed,
+        ["self.app.on_rebalance_complete.send()", "consumer.perform_seek()"],
+    ),
+    # A table with a buffer of one keeps consuming its own changelog.
+    (Recovery._restart_recovery, ["recovery_buffer_size == 1", "resume_partitions"]),
+    # An exception in apply_changelog_batch is swallowed, so the store keeps it.
+    (
+        Recovery._slurp_changelogs,
+        ["table.apply_changelog_batch(buf)", "except Exception as ex:", "logger.warning("],
+    ),
+    # When no partition is active, the base class sleeps a second: `_fetch` waits before that.
+    (Consumer._wait_next_records, ["self._get_active_partitions()", "await self.sleep(1)"]),
+    # Judged work is settled before partitions are given up, and before the worker stops.
+    (
+        App._on_partitions_revoked,
+        ["self._consumer_wait_empty", "self.on_partitions_revoked.send"],
+    ),
+    (App._stop_consumer, ["self._consumer_wait_empty"]),
+    (App._consumer_wait_empty, ["await consumer.wait_empty()"]),
+    (App.on_stop, ["self._stop_consumer()", "self.on_before_shutdown.send()"]),
+    # Offsets wait in `_acked` until the next commit asks `_new_offset`.
+    (Consumer.ack, ["acked_for_tp = self._acked[tp]", "acked_for_tp.append(offset)"]),
+    (Consumer._filter_committable_offsets, ["self._new_offset(tp)"]),
+    # Both are set on the consumer after Faust has made it, because Faust hard-codes them.
+    (
+        driver.AIOKafkaConsumerThread._create_worker_consumer,
+        ["fetch_max_wait_ms=1500", "isolation_level=isolation_level"],
+    ),
+    (
+        aiokafka.AIOKafkaConsumer.start,
+        ["fetch_max_wait_ms=self._fetch_max_wait_ms", "isolation_level=self._isolation_level"],
+    ),
+    # The broker's timestamp of a clock record is known only where it stamps records.
+    (MessageBatch.done, ["if timestamp == -1:", "timestamp_type = 0"]),
+]
+
+
+@pytest.mark.parametrize(("function", "lines"), SOURCES)
 def test_the_source_that_a_mechanism_rests_on_still_reads_so(
-    function: Callable[..., Any], lines: list[str]
+    function: Any, lines: list[str]
 ) -> None:
     method = getattr(function, "fun", function)  # a mode ServiceTask wraps its method
     source = inspect.getsource(method)

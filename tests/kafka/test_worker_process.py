@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from schemas import headers
+from schemas.headers import GENERATION, PRODUCED_AT
 from schemas.v1.dead_letter import DeadLetter
 from schemas.wire import murmur2_partition
 from streams.kafka.lease import SESSION_SHARE
@@ -64,8 +64,8 @@ async def test_it_creates_its_topics_judges_and_stops_with_0(
         assert record.key == b"run-1"
         assert record.partition == murmur2_partition(b"run-1", PARTITIONS)
         about = dict(record.headers)
-        assert int(about[headers.GENERATION]) >= 1
-        assert abs(int(about[headers.PRODUCED_AT]) - time.time_ns()) < 60e9
+        assert int(about[GENERATION]) >= 1
+        assert abs(int(about[PRODUCED_AT]) - time.time_ns()) < 60e9
         judge.signal(signal.SIGTERM)
         assert await judge.ended() == 0
     ours = [line for line in judge.lines if line["logger"].startswith("streams.")]

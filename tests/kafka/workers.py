@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from tests.kafka.records import event
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import AsyncGenerator, Callable
 
 ROOT = Path(__file__).resolve().parents[2]
