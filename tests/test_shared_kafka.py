@@ -16,6 +16,7 @@ from tests.shared_kafka import ROOT, SharedKafka
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.kafka
 TIMEOUT_S = 20
 JOINS_AND_WAITS = """
 import signal, sys

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -15,6 +16,7 @@ from tests.shared_kafka import ROOT
 if TYPE_CHECKING:
     from streams.kafka.broker import Broker
 
+pytestmark = pytest.mark.kafka
 TOPIC = "letters"
 
 
