@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aiokafka import TopicPartition  # noqa: TC002 -- a NamedTuple reads it
 
-from schemas.errors import InvalidDefinition
-from schemas.topics import DEAD_LETTERS, DEFINITIONS, EVENTS, VERDICTS
+from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
 from streams.audit.comparison import compare_dead_letters, compare_verdicts, left_out
 from streams.audit.findings import Findings, PartitionFindings
+from streams.audit.history import read_history
 from streams.audit.logs import open_logs
 from streams.audit.recomputation import NS_PER_MS, Implied, Recomputation
 from streams.audit.stated import StatedDeadLetters, StatedVerdicts
-from streams.engine.definitions import Definitions
 from streams.errors import TopicMismatch
 from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox
@@ -64,7 +63,8 @@ async def audit(settings: Settings, *, patience_s: float = PATIENCE_S) -> Findin
             places = await _places(logs)
             findings = Findings(places[0].events.topic)
             ends = [await logs.ends(place.events) for place in places]
-            definitions = await _read_definitions(logs, settings, findings)
+            definitions, notes = (await read_history(logs)).definitions(settings.flow_options)
+            findings.notes += notes
             for place, end in zip(places, ends, strict=True):
                 recomputation = Recomputation(
                     place.events, len(places), definitions, sandbox.evaluate
@@ -92,25 +92,6 @@ async def _places(logs: Logs) -> list[_Place]:
         counts = ", ".join(f"{found[0].topic} has {len(found)}" for found in topics)
         raise TopicMismatch(f"the topics must have equally many partitions: {counts}")
     return [_Place(*partitions) for partitions in zip(*topics, strict=True)]
-
-
-async def _read_definitions(logs: Logs, settings: Settings, findings: Findings) -> Definitions:
-    definitions = Definitions(settings.flow_options)
-    (partition,) = await logs.partitions(DEFINITIONS)
-    end, read = await logs.ends(partition), 0
-    async for batch in logs.read(partition, end):
-        for record in batch:
-            read += 1
-            try:
-                definitions.add(record.key or b"", record.value, record.timestamp * NS_PER_MS)
-            except InvalidDefinition as error:  # the worker leaves it out too
-                findings.notes.append(f"definitions, offset {record.offset}: left out: {error}")
-    if read < end:
-        findings.notes.append(
-            f"definitions: {end - read} of {end} records are compacted away: runs that were "
-            "judged by what they taught cannot be judged alike"
-        )
-    return definitions
 
 
 class _PartitionAudit:
