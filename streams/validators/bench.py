@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -22,11 +23,24 @@ MAX_REMEMBERED = 1_000
 """Scripts with strikes that are remembered; a sender of ever new ones must not fill our memory."""
 
 
+MAX_DOUBLINGS = 6
+"""A script that comes back and goes on is benched for twice as long each time, up to 64 times."""
+
+FORGIVEN_AFTER = 10
+"""So many times `bench_ms` after its last strike, or bench, a script is like new."""
+
+
 @dataclass
 class _Record:
     strikes: int = 0
-    last_s: float = 0.0
-    benched_until_s: float = 0.0
+    benched: int = 0
+    last_s: float = -math.inf
+    until_s: float = -math.inf
+
+    @property
+    def free_since_s(self) -> float:
+        """The last strike, or the end of the bench that it brought."""
+        return max(self.last_s, self.until_s)
 
 
 class Bench:
@@ -38,7 +52,8 @@ class Bench:
     """
 
     def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
-        self._limits = limits
+        self._strikes = limits.strikes
+        self._bench_s = limits.bench_ms / 1_000
         self._now = now
         self._records: OrderedDict[tuple[str, str], _Record] = OrderedDict()
         self._lock = threading.Lock()
@@ -46,30 +61,31 @@ class Bench:
         """How often a script was benched since the start."""
 
     def strike(self, engine: str, source: str) -> None:
-        """Note that a call of the script went over its budget twice."""
+        """Note that a call of the script went over its limits twice."""
         with self._lock:
             record = self._record(engine, source)
             now = self._now()
             if now - record.last_s > self._bench_s:
                 record.strikes = 0
+            if not self._is_remembered(record):
+                record.benched = 0
             record.strikes += 1
             record.last_s = now
-            if record.strikes >= self._limits.strikes:
+            if record.strikes >= self._strikes or record.benched:
                 self._bench(record, engine, source)
 
     def seconds_left(self, engine: str, source: str) -> float:
         """Return for how long the script is still benched; 0 if it may run."""
         record = self._records.get((engine, source))
-        return 0.0 if record is None else max(0.0, record.benched_until_s - self._now())
+        return 0.0 if record is None else max(0.0, record.until_s - self._now())
 
-    def strikes(self, engine: str, source: str) -> int:
-        """Return how many strikes the script has: those with fewer run first."""
+    def is_suspect(self, engine: str, source: str) -> bool:
+        """Return whether the script went over its limits not long ago."""
         record = self._records.get((engine, source))
-        return 0 if record is None else record.strikes
+        return record is not None and self._is_remembered(record)
 
-    @property
-    def _bench_s(self) -> float:
-        return self._limits.bench_ms / 1_000
+    def _is_remembered(self, record: _Record) -> bool:
+        return self._now() - record.free_since_s <= self._bench_s * FORGIVEN_AFTER
 
     def _record(self, engine: str, source: str) -> _Record:
         record = self._records.setdefault((engine, source), _Record())
@@ -79,12 +95,14 @@ class Bench:
         return record
 
     def _bench(self, record: _Record, engine: str, source: str) -> None:
-        record.benched_until_s = record.last_s + self._bench_s
+        seconds = self._bench_s * 2 ** min(record.benched, MAX_DOUBLINGS)
+        record.until_s = record.last_s + seconds
+        record.benched += 1
         record.strikes = 0
         self.benched_total += 1
         log.warning(
             "script benched",
             engine=engine,
             script_sha256=hashlib.sha256(source.encode(errors="replace")).hexdigest()[:16],
-            duration_ms=self._limits.bench_ms,
+            duration_ms=round(seconds * 1_000),
         )

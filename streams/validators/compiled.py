@@ -62,7 +62,7 @@ class CompiledScripts:
                 if len(self._cache) > MAX_CACHED:
                     self._cache.popitem(last=False)
         if isinstance(found, NotCompiled):
-            raise found.with_traceback(None)
+            raise NotCompiled(str(found))  # not the one that is kept, which would grow
         return found
 
     def stop(self) -> None:

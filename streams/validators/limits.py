@@ -24,13 +24,13 @@ class Limits:
     """Time that all scripts of a batch may waste; then each gets one more `program_ms`."""
 
     processes: int = 2
-    """Sandbox processes of the python engine, and so scripts that run at the same time."""
+    """Scripts that run at the same time; one more of those that went over their limits."""
 
     strikes: int = 3
     """Calls over their budget within `bench_ms` after which a script is benched."""
 
     bench_ms: int = 60_000
-    """How long a benched script is not run; its calls are answered `limit` at once."""
+    """How long a benched script is not run at first; its calls are answered `limit` at once."""
 
     @property
     def call_s(self) -> float:

@@ -63,7 +63,7 @@ class PythonEngine:
         self._limits = limits
         self._pool = Monty(
             min_processes=limits.processes,
-            max_processes=limits.processes,
+            max_processes=limits.processes + 1,
             request_timeout=10,  # a backstop: the limit of a feed, with its grace, is far shorter
             feed_duration_limit_grace=0.1,
         )

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 STARVED_FACTOR = 8
 """A call that got no CPU in its time, twice, gets this many times as much: it is not to blame."""
 
-
 FREE_S = 0.002
 """Time of a call that is charged to nobody: a batch may be large, if its calls are cheap."""
 
@@ -75,6 +74,7 @@ class Round:
         self._bench = bench
         self._allowance = allowance
         self._left_s = limits.program_ms / 1_000
+        self._charged_s = 0.0
         self._is_last_pass = False
 
     def answer(self) -> list[ScriptAnswer]:
@@ -98,15 +98,17 @@ class Round:
         if seconds:
             return _limit(
                 call.engine,
-                f"benched for another {seconds:.0f} s, as the script went over its limits "
-                f"{self._limits.strikes} times; it was not run",
+                f"it was not run, as the script kept going over its limits and is benched for "
+                f"another {seconds:.0f} s",
             )
-        if not self._allowance.is_spent():
+        is_cheap = self._charged_s <= self._limits.call_s  # then others spent it
+        if is_cheap or not self._allowance.is_spent():
             return None
         if self._is_last_pass:
             return _limit(
                 call.engine,
-                f"other calls used up the {self._limits.batch_ms} ms of the batch; it was not run",
+                f"it was not run, as calls before it used up the {self._limits.batch_ms} ms "
+                "that a batch may waste",
             )
         self._is_last_pass = True
         self._left_s = self._limits.program_ms / 1_000
@@ -118,7 +120,9 @@ class Round:
 
     def _run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
         result = self._program.run(calls, seconds)
-        self._left_s -= self._allowance.charge(result.used_s, len(result.answers))
+        cost_s = self._allowance.charge(result.used_s, len(result.answers))
+        self._left_s -= cost_s
+        self._charged_s += cost_s
         return result
 
     def _second_try(self, call: ScriptCall, fault: Fault) -> ScriptAnswer:

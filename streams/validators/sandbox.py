@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from streams.engine.scripts import ScriptAnswer
 from streams.validators.bench import Bench
@@ -58,48 +58,55 @@ class ScriptSandbox:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._scripts = CompiledScripts(limits)
-        self._threads: ThreadPoolExecutor | None = None
+        self._lanes: _Lanes | None = None
         self.bench = Bench(limits)
         """Which scripts are not run for a while."""
 
     async def start(self) -> None:
         """See `Sandbox`."""
-        self._threads = ThreadPoolExecutor(self._limits.processes, thread_name_prefix="scripts")
+        self._lanes = _Lanes(
+            ThreadPoolExecutor(self._limits.processes, thread_name_prefix="scripts"),
+            ThreadPoolExecutor(1, thread_name_prefix="suspect-scripts"),
+        )
 
     async def stop(self) -> None:
         """See `Sandbox`."""
-        threads, self._threads = self._threads, None
-        if threads is not None:
-            await asyncio.to_thread(threads.shutdown)
+        lanes, self._lanes = self._lanes, None
+        if lanes is not None:
+            for threads in lanes:
+                await asyncio.to_thread(threads.shutdown)
             await asyncio.to_thread(self._scripts.stop)
 
     async def check(self, engine: str, source: str, kind: str) -> str | None:  # noqa: ARG002  # filters and validators are written alike
         """See `Sandbox`."""
-        return await self._in_thread(self._refusal, engine, source)
+        return await _in_thread(self._started.usual, self._refusal, engine, source)
 
     async def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
         """See `Sandbox`."""
         groups: dict[tuple[str, str], list[int]] = {}
         for number, call in enumerate(calls):
             groups.setdefault((call.engine, call.source), []).append(number)
-        # A script that never went over its limits does not wait behind those that did.
-        order = sorted(groups, key=lambda script: self.bench.strikes(*script))
         allowance = Allowance(self._limits.batch_ms / 1_000)
         rounds = [
-            self._in_thread(self._answer, [calls[number] for number in groups[script]], allowance)
-            for script in order
+            _in_thread(
+                self._lane(*script), self._answer, [calls[number] for number in numbers], allowance
+            )
+            for script, numbers in groups.items()
         ]
         answers: dict[int, ScriptAnswer] = {}
-        for script, found in zip(order, await asyncio.gather(*rounds), strict=True):
-            answers.update(zip(groups[script], found, strict=True))
+        for numbers, found in zip(groups.values(), await asyncio.gather(*rounds), strict=True):
+            answers.update(zip(numbers, found, strict=True))
         return [answers[number] for number in range(len(calls))]
 
-    def _in_thread(
-        self, function: Callable[[*_Args], _Result], *args: *_Args
-    ) -> asyncio.Future[_Result]:
-        if self._threads is None:
+    @property
+    def _started(self) -> _Lanes:
+        if self._lanes is None:
             raise RuntimeError("the sandbox is not started")
-        return asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        return self._lanes
+
+    def _lane(self, engine: str, source: str) -> ThreadPoolExecutor:
+        lanes = self._started
+        return lanes.suspects if self.bench.is_suspect(engine, source) else lanes.usual
 
     def _refusal(self, engine: str, source: str) -> str | None:
         try:
@@ -117,3 +124,16 @@ class ScriptSandbox:
             return [ScriptAnswer("limit", cut(str(failure)))] * len(calls)
         except NotCompiled as refusal:
             return [ScriptAnswer("not_compiled", cut(str(refusal)))] * len(calls)
+
+
+class _Lanes(NamedTuple):
+    """Threads that wait for engines: scripts that went over their limits do not hold up others."""
+
+    usual: ThreadPoolExecutor
+    suspects: ThreadPoolExecutor
+
+
+def _in_thread(
+    threads: ThreadPoolExecutor, function: Callable[[*_Args], _Result], *args: *_Args
+) -> asyncio.Future[_Result]:
+    return asyncio.get_running_loop().run_in_executor(threads, function, *args)

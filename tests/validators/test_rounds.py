@@ -32,6 +32,16 @@ class Passes:
         return self._end(calls, seconds)
 
 
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def calls(*names: str) -> list[ScriptCall]:
     return [ScriptCall("python", "x", "validator", name.encode(), b"") for name in names]
 
@@ -103,43 +113,66 @@ def test_a_pass_may_end_early_without_a_fault() -> None:
     assert answer(program, calls(*"abcde")) == [TRUE] * 5
 
 
-def test_a_batch_over_its_time_gets_one_more_pass() -> None:
-    limits = Limits(batch_ms=0, strikes=100)
-    program = Passes(up_to_bad)
-    found = answer(program, calls("good", "bad", "good"), limits)
-    assert [one.outcome for one in found] == ["true", "limit", "limit"]
-    assert "the batch" in found[2].detail
+def test_a_script_that_wasted_the_time_of_a_batch_gets_one_more_pass() -> None:
+    limits = Limits(batch_ms=100, strikes=100)
+    program = Passes(lambda asked, _: Pass([TRUE] * min(1, len(asked)), used_s=0.2))
+    found = answer(program, calls("a", "b", "c", "d"), limits)
+    assert [one.outcome for one in found] == ["true", "true", "limit", "limit"]
+    assert "used up the 100 ms that a batch may waste" in found[2].detail
+
+
+def test_a_cheap_script_is_not_refused_for_what_others_wasted() -> None:
+    limits = Limits()
+    spent = Allowance(0)
+    program = Passes(lambda asked, _: Pass([TRUE] * min(1, len(asked)), used_s=0.001))
+    found = Round(program, calls(*"abcde"), limits, Bench(limits), spent).answer()
+    assert found == [TRUE] * 5
 
 
 def test_strikes_bench_a_script_until_their_time_is_over() -> None:
-    now = 1_000.0
+    clock = Clock()
     limits = Limits(strikes=2, bench_ms=60_000)
-    bench = Bench(limits, now=lambda: now)
+    bench = Bench(limits, clock)
     found = answer(Passes(up_to_bad), calls("bad", "bad", "good"), limits, bench)
     assert [one.outcome for one in found] == ["limit", "limit", "limit"]
     assert "benched for another 60 s" in found[2].detail
     assert bench.seconds_left("python", "x") == 60
-    now += 61
+    clock.now += 61
     assert answer(Passes(up_to_bad), calls("good"), limits, bench) == [TRUE]
     assert bench.benched_total == 1
 
 
+def test_a_script_that_comes_back_and_goes_on_is_benched_at_once_and_for_longer() -> None:
+    clock = Clock()
+    bench = Bench(Limits(strikes=2, bench_ms=60_000), clock)
+    bench.strike("python", "x")
+    bench.strike("python", "x")
+    left: list[float] = []
+    for _ in range(8):
+        left.append(bench.seconds_left("python", "x"))
+        clock.now += left[-1] + 1
+        bench.strike("python", "x")
+    assert left == [60, 120, 240, 480, 960, 1920, 3840, 3840]
+
+
 def test_old_strikes_are_forgotten() -> None:
-    now = 0.0
-    bench = Bench(Limits(strikes=2, bench_ms=60_000), now=lambda: now)
+    clock = Clock()
+    bench = Bench(Limits(strikes=2, bench_ms=60_000), clock)
     bench.strike("python", "x")
-    now = 61.0
+    assert bench.is_suspect("python", "x")
+    clock.now += 61
     bench.strike("python", "x")
-    assert bench.strikes("python", "x") == 1
     assert bench.seconds_left("python", "x") == 0
+    clock.now += 601
+    assert not bench.is_suspect("python", "x")
 
 
 def test_the_bench_remembers_a_bounded_number_of_scripts() -> None:
     bench = Bench(Limits())
     for number in range(MAX_REMEMBERED + 10):
         bench.strike("python", str(number))
-    assert bench.strikes("python", "0") == 0
-    assert bench.strikes("python", str(MAX_REMEMBERED)) == 1
+    assert not bench.is_suspect("python", "0")
+    assert bench.is_suspect("python", str(MAX_REMEMBERED))
 
 
 def test_cheap_calls_are_charged_to_nobody() -> None:
