@@ -30,6 +30,8 @@ VALIDATORS = (
 )
 DELAYS_MS = (0, 0, 0, 1, 3, 9, 10, 30, -2)
 """How long an event was under way; a negative one comes from a clock that runs ahead."""
+UNKNOWN = "x"
+"""A node that no generated flow has."""
 STEPS_MS = (0, 0, 1, 2, 5, 10, 20, 49, 50, 51)
 OUTAGE_STEPS_MS = (*STEPS_MS, 1_999, 2_000, 2_050, 2_100, 15_000)
 
@@ -62,8 +64,17 @@ def flows(draw: st.DrawFn, *, scripts: bool = True) -> dict[str, Any]:
         "max_open_ms": draw(st.sampled_from((100_000_000, 100_000_000, 80))),
         "settle_ms": draw(st.sampled_from((5, 40))),
         "retention_ms": 10_000_000_000,
+        "closed": rarely(draw),
     }
     return {"flow": "f", "options": options, "nodes": nodes}
+
+
+_RARE_FIELDS: tuple[tuple[str, Any], ...] = (
+    ("dep_mode", "any"),
+    ("required", False),
+    ("ends_run", True),
+    ("type", "trigger"),
+)
 
 
 def _draw_node(draw: st.DrawFn, name: str, before: str, scripts: bool) -> dict[str, Any]:
@@ -77,28 +88,31 @@ def _draw_node(draw: st.DrawFn, name: str, before: str, scripts: bool) -> dict[s
         node["filter"] = python(draw(st.sampled_from(FILTERS)))
     if scripts and rarely(draw):
         node["validator"] = python(draw(st.sampled_from(VALIDATORS)))
-    for field, value in (
-        ("dep_mode", "any"),
-        ("required", False),
-        ("ends_run", True),
-        ("type", "trigger"),
-    ):
-        if rarely(draw):
-            node[field] = value
-    return node
+    return node | {field: value for field, value in _RARE_FIELDS if rarely(draw)}
 
 
 @st.composite
-def events(draw: st.DrawFn, number: int, nodes: str, arrival: int) -> Event:
-    """An event of one of these nodes that arrives then; its number makes its id and its data its own."""
+def events(
+    draw: st.DrawFn,
+    number: int,
+    nodes: str,
+    arrival: int,
+    *,
+    runs: str = "r",
+    teaching: bool = False,
+) -> Event:
+    """An event that arrives then; its number makes its id and its data its own."""
     stamped = rarely(draw) and draw(st.booleans())
-    fields: dict[str, Any] = {"stamped": "flush"} if stamped else {}
+    fields: dict[str, Any] = draw(lessons(nodes)) if teaching else {}
+    if stamped:
+        fields["stamped"] = "flush"
     if rarely(draw) and draw(st.booleans()):
         fields["filter"] = False
     ts = START_NS + (arrival - draw(st.sampled_from(DELAYS_MS))) * MS
     return event(
         draw(st.sampled_from(nodes)),
         id=f"e{draw(st.integers(0, 9))}-{number}",
+        run=f"{draw(st.sampled_from(runs))}1",
         # No two of which only one was stamped late happen at the same nanosecond.
         ts=ts + 1 if stamped else ts,
         data={"n": draw(st.integers(0, 3)), "number": number},
@@ -107,11 +121,37 @@ def events(draw: st.DrawFn, number: int, nodes: str, arrival: int) -> Event:
 
 
 @st.composite
+def lessons(draw: st.DrawFn, nodes: str) -> dict[str, Any]:
+    """What an event states of its node and its flow, sensible or not."""
+    stated: dict[str, Any] = {
+        "dep_ids": draw(st.lists(st.sampled_from(nodes), max_size=2)),
+        "dep_mode": draw(st.sampled_from(("all", "any"))),
+        "required": draw(st.booleans()),
+        "branch": "l",
+        "exclusive": draw(st.booleans()),
+        "ends_run": draw(st.booleans()),
+        "conditions": [{"timeout_ms": ms} for ms in draw(st.sampled_from(((5,), (20,), (5, 20))))],
+        "validator": python(draw(st.sampled_from((*VALIDATORS, "1 +")))),
+        "filter": python(draw(st.sampled_from(FILTERS))),
+        "options": {"grace_ms": draw(st.sampled_from((1, 30)))},
+        "type": "trigger",
+    }
+    return {field: value for field, value in stated.items() if rarely(draw)}
+
+
+@st.composite
 def logs(
-    draw: st.DrawFn, definition: dict[str, Any], *, steps: tuple[int, ...] = STEPS_MS
+    draw: st.DrawFn,
+    definition: dict[str, Any],
+    *,
+    steps: tuple[int, ...] = STEPS_MS,
+    runs: str = "r",
+    teaching: bool = False,
 ) -> list[Arrival]:
-    """A log of up to ten records of one run, with clock records and duplicates between the events."""
-    nodes = "".join(node["id"] for node in definition["nodes"])
+    """A log of up to ten records, with clock records and duplicates between the events."""
+    nodes = "".join(node["id"] for node in definition["nodes"]) + UNKNOWN
+    if not definition["options"].get("closed") and not teaching:
+        nodes = nodes.removesuffix(UNKNOWN)
     at = 0
     log: list[Arrival] = []
     for number in range(draw(st.integers(1, 10))):
@@ -122,5 +162,6 @@ def logs(
             case "again" if log:
                 log.append(Arrival(at, draw(st.sampled_from(log)).event))
             case _:
-                log.append(Arrival(at, draw(events(number, nodes, at))))
+                one = draw(events(number, nodes, at, runs=runs, teaching=teaching))
+                log.append(Arrival(at, one))
     return log

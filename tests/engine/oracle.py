@@ -114,13 +114,12 @@ class Oracle:
                 self._say(instant)
 
     def _next_due(self) -> int | None:
+        """The next instant that can change what is said: silence about nothing is no outage."""
         if self.opened is None:
             return None
-        dues = [
-            *self._pending(),
-            self._sealed(),
-            *([] if self._pending_at(self.fired) else [self._quiet()]),
-        ]
+        dues = self._pending()
+        if self._owed() and not self._causes(self.fired) and not self._closed(self.fired):
+            dues += [self._sealed(), *([] if self._pending_at(self.fired) else [self._quiet()])]
         return min((instant for instant in dues if instant > self.fired), default=None)
 
     def _moved(self, instant: int) -> int:
@@ -211,7 +210,7 @@ class Oracle:
                 return set()
             return {"order"} if present else {"dependency"}
         absent = [d for d in deps if d not in present and not (present and self._may_skip(d))]
-        return ({"dependency"} if absent else set()) | ({"order"} if later else set())
+        return {kind for kind, deps in (("dependency", absent), ("order", later)) if deps}
 
     def _waits(self) -> list[Came]:
         """Events that count, or cannot be filtered yet, and lack a dependency."""
