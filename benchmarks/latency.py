@@ -1,0 +1,108 @@
+"""How soon a verdict can be read: after the event that completes a run, and after the instant at which it falls due."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from benchmarks.figures import Latency
+from benchmarks.standard_job import TIMEOUT_MS, events
+from benchmarks.throughput import STALL_S
+
+if TYPE_CHECKING:
+    from benchmarks.deployment import Deployment
+
+EVENTS_PER_SECOND = 2_000
+SLICE_S = 0.005
+"""Events are produced in slices of this length, each at its time."""
+WARM_S = 2.0
+"""Events of this long are judged before anything is measured: the worker starts."""
+GRACE_MS = 1_000
+TAIL_S = (TIMEOUT_MS + GRACE_MS) / 1_000 + 2
+
+
+async def measure_latency(deployment: Deployment, seconds: float) -> list[Latency]:
+    """Produce the job at a steady rate beside a running worker, and read its verdicts as they come."""
+    watch = _Watch(deployment)
+    with deployment.worker():
+        reading = asyncio.create_task(watch.read())
+        await _produce(deployment, WARM_S, watch)
+        await watch.all_read()
+        watch.forget()
+        await _produce(deployment, seconds, watch)
+        await watch.all_read()
+        await asyncio.sleep(TAIL_S)  # the runs that lack their last event time out
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    event = f"completing event produced → verdict read, {EVENTS_PER_SECOND} events/s"
+    return [
+        Latency(event, watch.after_event),
+        Latency("due instant → verdict read", watch.after_due),
+    ]
+
+
+class _Watch:
+    """Reads verdicts, and knows when the events that completed their runs were produced."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._moved = asyncio.Event()
+        self.completed: dict[str, float] = {}
+        """Run id → when its last event was handed to the producer."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin to measure anew."""
+        self.after_event: list[float] = []
+        self.after_due: list[float] = []
+
+    async def all_read(self) -> None:
+        """Wait until every completed run has its verdict."""
+        while self.completed:
+            self._moved.clear()
+            await asyncio.wait_for(self._moved.wait(), STALL_S)
+
+    async def read(self) -> None:
+        consumer: Any = AIOKafkaConsumer(
+            bootstrap_servers=self._deployment.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        async with consumer:
+            consumer.assign(self._deployment.partitions(self._deployment.verdicts))
+            async for record in consumer:
+                self._take(orjson.loads(record.value), time.time())
+
+    def _take(self, verdict: dict[str, Any], read_at: float) -> None:
+        self._moved.set()
+        if verdict["trigger"] == "deadline":
+            self.after_due.append(read_at - verdict["decided_at_ns"] / 1e9)
+        elif verdict["run_id"] in self.completed:
+            self.after_event.append(read_at - self.completed.pop(verdict["run_id"]))
+
+
+async def _produce(deployment: Deployment, seconds: float, watch: _Watch) -> None:
+    """Produce events, each at its time; that is when they happen, and what their deadlines run from."""
+    job = events(round(seconds * EVENTS_PER_SECOND), time.time_ns())
+    producer: Any = AIOKafkaProducer(bootstrap_servers=deployment.bootstrap, acks="all")
+    async with producer:
+        began = time.monotonic()
+        size = round(SLICE_S * EVENTS_PER_SECOND)
+        for number in itertools.count():
+            chunk = list(itertools.islice(job, size))
+            if not chunk:
+                break
+            await asyncio.sleep(max(0, number * SLICE_S - (time.monotonic() - began)))
+            for event in chunk:
+                now = time.time_ns()
+                value = orjson.dumps(orjson.loads(event.value) | {"ts": now})
+                if event.completes:
+                    watch.completed[event.key.decode()] = now / 1e9
+                await producer.send(
+                    deployment.events, value=value, key=event.key, partition=event.partition
+                )

@@ -1,0 +1,147 @@
+"""How many events a second: one worker process, beside the ceiling, a consumer that judges nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from benchmarks.figures import Throughput
+from benchmarks.standard_job import NODES, PARTITIONS, events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmarks.deployment import Deployment
+
+POLL_RECORDS = 2_000
+BATCH_BYTES = 512 * 1024
+PATIENCE_MS = 1_000
+STALL_S = 60.0
+"""A worker that says nothing for this long has stalled."""
+WARM = 0.1
+"""The share of the verdicts that is not measured: the worker starts."""
+
+
+async def load(deployment: Deployment, count: int) -> int:
+    """Write the job's events to its topic before anybody reads; returns how many runs pass."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=deployment.bootstrap, acks="all", max_batch_size=BATCH_BYTES
+    )
+    waiting: list[list[tuple[bytes, bytes]]] = [[] for _ in range(PARTITIONS)]
+    passing = 0
+    for event in events(count, time.time_ns()):
+        waiting[event.partition].append((event.key, event.value))
+        passing += event.completes
+    async with producer:
+        for partition, records in enumerate(waiting):
+            await _append(producer, deployment.events, partition, records)
+    return passing
+
+
+async def measure_ceiling(deployment: Deployment, count: int) -> Throughput:
+    """Take all events with a bare aiokafka loop: decode, count by run, produce a verdict for a whole one.
+
+    Nothing is durable and nothing is judged; more than this no worker in Python can reach.
+    """
+    consumer = _consumer(deployment)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=deployment.bootstrap, acks="all", max_batch_size=BATCH_BYTES
+    )
+    seen: dict[str, int] = {}
+    taken = 0
+    async with consumer, producer:
+        consumer.assign(deployment.partitions(deployment.events))
+        began, began_cpu = time.perf_counter(), time.process_time()
+        while taken < count:
+            fetched = await consumer.getmany(timeout_ms=PATIENCE_MS, max_records=POLL_RECORDS)
+            for tp, records in fetched.items():
+                taken += len(records)
+                whole = _count(records, seen)
+                if whole:
+                    await _append(
+                        producer, deployment.dead_letters, tp.partition, whole, wait=False
+                    )
+        await producer.flush()
+        return Throughput(
+            "ceiling: bare aiokafka loop",
+            taken,
+            time.perf_counter() - began,
+            time.process_time() - began_cpu,
+        )
+
+
+async def measure_worker(
+    deployment: Deployment, count: int, passing: int, what: str, ceiling: float
+) -> Throughput:
+    """Start a worker on the loaded topic and follow its verdicts until all are there and its offsets are committed."""
+    consumer = _consumer(deployment)
+    async with consumer:
+        consumer.assign(deployment.partitions(deployment.verdicts))
+        with deployment.worker() as process:
+            said = await _count_verdicts(consumer, round(passing * WARM))
+            began, began_cpu, warm = time.perf_counter(), sum(process.cpu_times()[:2]), said
+            said += await _count_verdicts(consumer, passing - said)
+            ended, ended_cpu = time.perf_counter(), sum(process.cpu_times()[:2])
+    share = (said - warm) / passing
+    return Throughput(what, round(count * share), ended - began, ended_cpu - began_cpu, ceiling)
+
+
+async def _count_verdicts(consumer: Any, wanted: int) -> int:
+    """Read verdicts `passed` until there are as many as wanted; raises if none comes for long."""
+    said, last = 0, time.monotonic()
+    while said < wanted:
+        fetched = await consumer.getmany(timeout_ms=PATIENCE_MS)
+        for records in fetched.values():
+            said += sum(b'"status":"passed"' in (record.value or b"") for record in records)
+        if fetched:
+            last = time.monotonic()
+        elif time.monotonic() - last > STALL_S:
+            raise RuntimeError(
+                f"the worker said nothing for {STALL_S:g} s; {said} of {wanted} verdicts"
+            )
+    return said
+
+
+def _count(records: Iterable[Any], seen: dict[str, int]) -> list[tuple[bytes, bytes]]:
+    whole: list[tuple[bytes, bytes]] = []
+    for record in records:
+        run_id = orjson.loads(record.value or b"{}")["run_id"]
+        count = seen.get(run_id, 0) + 1
+        if count == len(NODES):
+            del seen[run_id]
+            whole.append((record.key or b"", orjson.dumps({"run_id": run_id, "status": "passed"})))
+        else:
+            seen[run_id] = count
+    return whole
+
+
+async def _append(
+    producer: Any,
+    topic: str,
+    partition: int,
+    records: list[tuple[bytes, bytes]],
+    *,
+    wait: bool = True,
+) -> None:
+    batch = producer.create_batch()
+    for key, value in records:
+        if batch.append(key=key, value=value, timestamp=None) is None:
+            await producer.send_batch(batch, topic, partition=partition)
+            batch = producer.create_batch()
+            batch.append(key=key, value=value, timestamp=None)
+    batch.close()
+    sent = await producer.send_batch(batch, topic, partition=partition)
+    if wait:
+        await sent
+
+
+def _consumer(deployment: Deployment) -> Any:
+    return AIOKafkaConsumer(
+        bootstrap_servers=deployment.bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+    )
