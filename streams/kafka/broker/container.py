@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
 
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 90.0
 _ENGINE = Path("/var/run/docker.sock")
 _DATA = "/var/lib/kafka/data"
 _LOG_LINES = 20

@@ -16,7 +16,7 @@ from streams.kafka.broker.process import ServerProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 90.0
 _POLL_S = 0.05
 
 
