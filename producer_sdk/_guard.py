@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import threading
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from producer_sdk._counters import Counters
@@ -106,25 +105,6 @@ class Guard:
             self._reported.clear()
         self._reported.add(said)
         return True
-
-
-class Seldom:
-    """Lets a log line through at most once in `interval_s`, and counts what it held back."""
-
-    def __init__(self, interval_s: float, clock: Callable[[], float]) -> None:
-        self._interval_s = interval_s
-        self._clock = clock
-        self._next = -1.0
-        self._lock = threading.RLock()
-
-    def __call__(self) -> bool:
-        """Say whether it is time for the line."""
-        with self._lock:
-            now = self._clock()
-            if now < self._next:
-                return False
-            self._next = now + self._interval_s
-            return True
 
 
 def _call_site() -> tuple[str, int]:

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
-from producer_sdk._guard import Seldom
+from producer_sdk._seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +149,7 @@ class EventQueue:
             self._records.clear()
             self._on_way = self._bytes = 0
             self._abandoned = True
+            self._max_events = 0  # a call that was under way comes too late, and is counted
         return abandoned
 
     def _book(self) -> int:
@@ -170,6 +171,9 @@ class EventQueue:
             self._bytes -= _size(records.popleft())
             self._number += 1
             dropped += 1
+        if self._abandoned:
+            self._counts["dropped_at_shutdown"] += dropped
+            return 0
         self._counts["dropped_queue_full"] += dropped
         return dropped
 

@@ -66,6 +66,7 @@ class Delivery:
         self._queue = EventQueue(config.max_queue_events, config.max_queue_bytes, counters)
         self._lock = threading.RLock()
         self._worker: _Worker | None = None
+        self._closed = False
         self._forebear: Delivery | None = None
 
     def put(self, record: Record) -> None:
@@ -83,11 +84,15 @@ class Delivery:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until what is queued now is delivered; say whether all was in time."""
+        if self._worker is None or not self._worker.is_alive():
+            return not self.waiting()  # nobody is there to deliver it
         return self._queue.flush(timeout_s)
 
     def close(self, timeout_s: float) -> bool:
         """Flush and end the thread; what is not delivered by then is given up."""
         delivered = self.flush(timeout_s)
+        with self._lock:
+            self._closed = True
         if self._worker is not None:
             self._worker.stop()
         lost = self._queue.abandon()
@@ -110,7 +115,7 @@ class Delivery:
 
     def _start(self) -> None:
         with self._lock:
-            if self._worker is None:
+            if self._worker is None and not self._closed:
                 self._on_start()
                 self._worker = _Worker(self._config, self._queue, self._open_transport)
 
@@ -128,6 +133,10 @@ class _Worker:
         # A daemon: a host that ends without `shutdown` is not kept; the exit hook flushes.
         self._thread = threading.Thread(target=self._run, name="duly-sdk", daemon=True)
         self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Say whether the thread runs."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """End the thread, whatever it is waiting for; takes up to `_STOP_S` seconds."""

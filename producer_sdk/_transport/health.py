@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from producer_sdk._guard import Seldom
+from producer_sdk._seldom import Seldom
 
 if TYPE_CHECKING:
     from producer_sdk._config import Config

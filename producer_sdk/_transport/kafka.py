@@ -16,7 +16,7 @@ import time
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka import AIOKafkaProducer, partitioner
+from aiokafka import AIOKafkaProducer, codec, partitioner
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError
 
 from producer_sdk._transport.backoff import Backoff
@@ -25,7 +25,7 @@ from producer_sdk._transport.quiet import quiet_aiokafka
 from producer_sdk._transport.security import security_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from producer_sdk._config import Config
     from producer_sdk._counters import QueueCount
@@ -48,9 +48,8 @@ class NoTopicError(Exception):
     """The events topic does not exist, or this user may not see it."""
 
 
-@functools.lru_cache(
-    maxsize=20_000
-)  # aiokafka's murmur2 is written in Python; a run has several events
+# aiokafka's murmur2 is written in Python, and a run has several events.
+@functools.lru_cache(maxsize=20_000)
 def _hash(key: bytes) -> int:
     murmur2 = cast("Callable[[bytes], int]", partitioner.murmur2)  # pyright: ignore[reportUnknownMemberType]
     return murmur2(key) & 0x7FFFFFFF
@@ -68,6 +67,7 @@ class KafkaTransport:
         self._health = Health(config, queue)
         self._backoff = Backoff()
         self._batch_bytes = _BATCH_BYTES
+        self._codec = _codec(config.compression)
         self._producer: AIOKafkaProducer | None = None
         self._partitions = 0
         self._lanes: defaultdict[int, deque[Numbered]] = defaultdict(deque)
@@ -105,7 +105,7 @@ class KafkaTransport:
             client_id=config.client_id,
             acks="all",
             enable_idempotence=config.idempotence,
-            compression_type=None if config.compression == "none" else config.compression,
+            compression_type=self._codec,
             max_batch_size=self._batch_bytes,
             **security_options(config),
         )
@@ -195,12 +195,9 @@ class KafkaTransport:
                 break
         count: int = batch.record_count()
         try:
-            sent = cast(
-                "asyncio.Future[Any]",
-                await producer.send_batch(batch, self._config.topic, partition=partition),
-            )
+            send = cast("Callable[..., Awaitable[Awaitable[object]]]", producer.send_batch)
             async with asyncio.timeout(_ACKNOWLEDGE_S):
-                await sent
+                await (await send(batch, self._config.topic, partition=partition))
         except _TOO_LARGE:
             self._make_smaller(lane, count)
             raise
@@ -226,6 +223,20 @@ class KafkaTransport:
         records = [lane.popleft() for _ in range(count)]
         lowest = min((waiting[0][0] for waiting in self._lanes.values() if waiting), default=None)
         self._queue.settle(records, outcome, lowest)
+
+
+def _codec(compression: str) -> str | None:
+    """Return what aiokafka calls a compression; None for none, or where its library is missing."""
+    if compression == "none":
+        return None
+    if not getattr(codec, f"has_{compression}")():
+        log.warning(
+            "compression %s needs the package cramjam, which is not installed; "
+            "events are sent without compression",
+            compression,
+        )
+        return None
+    return compression
 
 
 def _reason(error: Exception) -> str:

@@ -6,9 +6,10 @@ import collections
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+from aiokafka import codec
 from aiokafka.errors import NotLeaderForPartitionError
 
 from producer_sdk import act, flush, initialize, shutdown, stats
@@ -195,6 +196,27 @@ def test_what_the_producer_says_stays_out_of_the_log_of_the_host(
     assert len(caplog.records) == 1
     assert f"events are not delivered to Kafka at 127.0.0.1:{port}" in caplog.text
     assert "Connect call failed" in caplog.text  # the cause, which only aiokafka's log tells
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_events_arrive(topic: EventsTopic, compression: Literal["gzip"]) -> None:
+    topic.create()
+    initialize(topic.bootstrap, topic_prefix=topic.prefix, compression=compression)
+    for number in range(50):
+        act(f"step-{number}", "checkout", "order-1", {"text": "x" * 1_000})
+    assert flush(30)
+    assert topic.nodes(50) == [f"step-{number}" for number in range(50)]
+
+
+def test_a_compression_that_is_not_installed_is_said_and_done_without(
+    topic: EventsTopic, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(codec, "has_lz4", lambda: False)
+    topic.create()
+    initialize(topic.bootstrap, topic_prefix=topic.prefix, compression="lz4")
+    act("one", "checkout", "order-1")
+    assert flush(30)
+    assert "compression lz4 needs the package cramjam" in caplog.text
 
 
 def test_authorities_that_cannot_be_read_are_named(

@@ -243,4 +243,6 @@ def test_what_is_given_up_is_counted_once(make_queue: MakeQueue) -> None:
     on_way = queue.take(2, ALL)
     assert queue.abandon() == 5
     queue.settle(on_way, "delivered", None)
-    assert (queue._counts["dropped_at_shutdown"], queue._counts["delivered"]) == (5, 0)
+    queue.put(record(5))  # by a thread that was just about to
+    assert (queue._counts["dropped_at_shutdown"], queue._counts["delivered"]) == (6, 0)
+    assert dropped(queue) == len(queue) == 0

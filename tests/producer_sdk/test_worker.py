@@ -158,6 +158,29 @@ def test_the_thread_starts_with_the_first_record_and_ends_with_close(
     assert not thread.is_alive()
 
 
+def test_flush_does_not_wait_where_nobody_delivers(
+    make_config: MakeConfig, open_delivery: Callable[..., Delivery]
+) -> None:
+    unused = open_delivery()
+    assert unused.flush(60)
+    unused._queue.put((b"key", b"value"))  # as where no thread can start any more
+    assert not unused.flush(60)
+
+
+def test_a_record_that_comes_after_close_is_counted_and_starts_nothing(
+    make_config: MakeConfig, delivered: list[bytes]
+) -> None:
+    counters = Counters()
+    delivery = Delivery(
+        make_config(), counters, lambda _, queue: ListTransport(queue, delivered), lambda: None
+    )
+    delivery.close(1)
+    before = threading.active_count()
+    delivery.put((b"key", b"value"))
+    assert threading.active_count() == before
+    assert counters.snapshot(0).dropped_at_shutdown == 1
+
+
 def test_many_threads_start_one_thread(
     open_delivery: Callable[..., Delivery], delivered: list[bytes]
 ) -> None:
