@@ -14,10 +14,13 @@ def main() -> None:
     """Run the command line; the entry point `duly`."""
     try:
         from streams.cli.root import app
+
+        app()
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in {"rich", "typer"}:
             raise
         sys.stderr.write(f"duly: the command line needs {package}: pip install 'duly[cli]'\n")
         sys.exit(2)
-    app()
+    except KeyboardInterrupt:  # while modules were loaded; later the command sees to it
+        sys.exit(130)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.flow_diff import diff
+from streams.cli.flow_graph import graph
 from streams.cli.screen import say
 
 if TYPE_CHECKING:
@@ -73,6 +75,10 @@ def show(
 
     found = asyncio.run(find_definition(flow, version, command_settings()))
     typer.echo(f"# {found.origin}\n{dump_flow(found.definition)}", nl=False)
+
+
+app.command("graph")(graph)
+app.command("diff")(diff)
 
 
 def _checked(paths: list[Path]) -> list[FlowFile]:

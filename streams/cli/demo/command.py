@@ -47,15 +47,23 @@ def demo(
 
         duly demo
     """
-    from streams.cli.demo import stage
+    from streams.cli.demo import signals, stage
+    from streams.kafka.broker import start_broker
 
     with (
-        stage.ended_by_signals(),
+        signals.ended_by_signals(),
         tempfile.TemporaryDirectory(prefix="duly-demo-") as folder,
         ExitStack() as ending,
-        stage.undisturbed_end(),
+        signals.undisturbed_end(),
     ):
-        expectations = _perform(ending, broker, Path(folder))
+        say("broker   starts; the first time it may have to be fetched")
+        server = start_broker(broker.value if broker else None)
+        ending.callback(server.close)
+        say(f"broker   {server.kind} on {server.bootstrap}  {server.notice}".rstrip())
+        settings = stage.demo_settings(server, Path(folder))
+        if server.kind == Kind.external:
+            ending.callback(lambda: asyncio.run(stage.remove_topics(settings)))
+        expectations = signals.run_until_signalled(_perform(ending, Path(folder), settings))
         data().print()
         data().print(expectations.table())
         data().print(expectations.sentence())
@@ -63,41 +71,26 @@ def demo(
         raise stage.DemoFailed("the demo did not show what it promises")
 
 
-def _perform(ending: ExitStack, kind: Kind | None, folder: Path) -> Expectations:
+async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expectations:
     """Run the whole show; what was started is ended by `ending`."""
     from streams.cli.definitions import publish
     from streams.cli.demo import stage
     from streams.cli.demo.expectations import Expectations
     from streams.flow_files import load_flow_file
+    from streams.kafka.topics import ensure_topics
 
     flow = load_flow_file(stage.shop_folder() / "shop.yaml")
-    settings = _start_broker(ending, kind, folder)
+    await ensure_topics(settings)
     worker = ending.enter_context(stage.running(stage.worker_command(), folder / "worker.log"))
     say(f"worker   faust -A streams worker, process {worker.pid}")
-    (published,) = asyncio.run(publish([flow], settings))
+    (published,) = await publish([flow], settings)
     say(f"flow     {published.flow}@{published.version} is in force, as {flow.path} says")
-    stage.wait_until_ready(worker)
+    await stage.wait_until_ready(worker)
     shop = ending.enter_context(stage.running(stage.shop_command(), folder / "shop.log"))
     say(f"shop     opens, process {shop.pid}; some of its orders will break\n")
     expectations = Expectations(shop.log)
-    asyncio.run(_watch(expectations, worker, shop, settings))
+    await _watch(expectations, worker, shop, settings)
     return expectations
-
-
-def _start_broker(ending: ExitStack, kind: Kind | None, folder: Path) -> Settings:
-    from streams.cli.demo import stage
-    from streams.kafka.broker import start_broker
-    from streams.kafka.topics import ensure_topics
-
-    say("broker   starts; the first time it may have to be fetched")
-    broker = start_broker(kind.value if kind else None)
-    ending.callback(broker.close)
-    say(f"broker   {broker.kind} on {broker.bootstrap}  {broker.notice}".rstrip())
-    settings = stage.demo_settings(broker, folder)
-    if broker.kind == Kind.external:
-        ending.callback(lambda: asyncio.run(stage.remove_topics(settings)))
-    asyncio.run(ensure_topics(settings))
-    return settings
 
 
 async def _watch(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-import signal
 import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from schemas.topics import TOPICS
 from streams.cli.kafka import command_settings
@@ -31,7 +31,6 @@ _READY = b"partitions assigned"
 _POLL_S = 0.05
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SHOPS = (_PACKAGE / "examples" / "shop", _PACKAGE.parent / "examples" / "shop")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoFailed(DulyError):
@@ -97,7 +96,7 @@ def running(command: Sequence[str | Path], log: Path) -> Generator[ServerProcess
         process.stop(STOP_TIMEOUT_S)
 
 
-def wait_until_ready(worker: ServerProcess) -> None:
+async def wait_until_ready(worker: ServerProcess) -> None:
     """Return when the worker has its partitions, which its log says.
 
     Raises:
@@ -109,37 +108,7 @@ def wait_until_ready(worker: ServerProcess) -> None:
             raise DemoFailed(f"the worker ended:\n{worker.log_tail()}")
         if time.monotonic() > until:
             raise DemoFailed(f"the worker is not ready:\n{worker.log_tail()}")
-        time.sleep(_POLL_S)
-
-
-@contextmanager
-def ended_by_signals() -> Generator[None]:
-    """Let a signal end the block as Ctrl-C does; once it ends, no further one cuts it short."""
-
-    def interrupt(*_signal: object) -> NoReturn:
-        _ignore_signals()
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def undisturbed_end() -> Generator[None]:
-    """Once the block has ended, let what was started end in its own time."""
-    try:
-        yield
-    finally:
-        _ignore_signals()
-
-
-def _ignore_signals() -> None:
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        await asyncio.sleep(_POLL_S)
 
 
 async def remove_topics(settings: Settings) -> None:

@@ -1,0 +1,112 @@
+"""`duly flow diff`: two definitions of a flow, and what the difference means."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.outcomes import ExitCode
+from streams.cli.report import AsJson, print_json, print_lines
+from streams.cli.screen import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from streams.cli.flow_changes import Change
+    from streams.cli.flow_sources import Source
+
+_INDENT = "    "
+
+
+def diff(
+    before: Annotated[
+        str, typer.Argument(metavar="V1", help="A flow file, FLOW, FLOW@VERSION or VERSION.")
+    ],
+    after: Annotated[str, typer.Argument(metavar="V2", help="The same, for the other side.")],
+    *,
+    as_json: AsJson = False,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit 1 if there is a difference.")] = False,
+) -> None:
+    """Compare two definitions: node by node, field by field, and what each change means.
+
+    Defaults are filled in, so that only what is judged otherwise is a change. Where one side is a
+    file, what events taught is left out: a file does not change it. Two files need no broker.
+
+        duly flow diff shop flows/shop.yaml
+
+        duly flow diff shop@95903e2d5dd08c1a shop@0f2b3c4d5e6f7081 --json
+    """
+    from streams.cli.flow_changes import changes
+    from streams.cli.flow_sources import load_sources
+
+    sides = load_sources(before, after)
+    if any(side.is_file for side in sides):
+        sides = [side.without_lessons() for side in sides]
+    first, second = sides
+    found = changes(first.definition, second.definition)
+    if as_json:
+        told = [change._asdict() for change in found]
+        print_json({"before": first.name, "after": second.name, "changes": told})
+    else:
+        print_lines(_as_text(first, second, found))
+    if first.definition.flow != second.definition.flow:
+        say(f"note: these are two flows, {first.definition.flow} and {second.definition.flow}")
+    if fail and found:
+        raise typer.Exit(ExitCode.VERDICT_FAILED)
+
+
+def _as_text(first: Source, second: Source, found: Sequence[Change]) -> Iterator[str]:
+    yield f"{first.name} → {second.name}"
+    if not found:
+        same = first.definition.version == second.definition.version
+        yield "the same" if same else "judged alike, though not the same in writing"
+    node = None
+    for change in found:
+        yield from _heading(change, node)
+        node = change.node
+        if change.field is not None:
+            yield from _field(change)
+        yield f"{_INDENT * 2 if change.node and change.field else _INDENT}{change.meaning}"
+
+
+def _heading(change: Change, node: str | None) -> Iterator[str]:
+    """Yield what stands above a change: the name of its node, once."""
+    if change.node is None or change.node == node:
+        return
+    sign = "~" if change.field is not None else "+" if change.before is None else "-"
+    yield f"{sign} {change.node}"
+
+
+def _field(change: Change) -> Iterator[str]:
+    lead = f"{_INDENT}{change.field}" if change.node else f"~ {change.field}"
+    before, after = _text(change.field, change.before), _text(change.field, change.after)
+    if "\n" not in before + after:
+        yield f"{lead}: {before} → {after}"
+        return
+    yield f"{lead}:"
+    for line in difflib.ndiff(before.splitlines(), after.splitlines()):
+        if not line.startswith("?"):
+            yield f"{_INDENT * 2}{line}"
+
+
+def _text(field: str | None, value: Any) -> str:
+    """Return a value as people read it."""
+    from streams.engine.flows import MS
+    from streams.engine.wording import duration_text
+
+    if field and field.endswith("_ms"):
+        return duration_text(value * MS) if value else "none" if field == "timeout_ms" else "0 ms"
+    match value:
+        case None | []:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case [*items]:
+            return ", ".join(map(str, items))
+        case {"engine": engine, "script": script}:
+            separator = "\n" if "\n" in script.strip() else " "
+            return f"{engine}:{separator}{script.strip()}"
+        case _:
+            return str(value)
