@@ -65,6 +65,8 @@ def create_app(settings: Settings) -> faust.App:
         SettingsError: TLS cannot be set up as the settings say.
     """
     app = faust.App(settings.app_id, **_faust_options(settings))
+    # `faust worker` sets `web_enabled` whatever we say; its pages show table contents to anyone.
+    app.boot_strategy.enable_web = False
     fail = partial(_fail, app)
 
     # Events come in batches; what they make of a run stands in the runs table.
@@ -177,10 +179,4 @@ def _faust_options(settings: Settings) -> dict[str, Any]:
         "topic_disable_leader": True,
         "topic_partitions": settings.partitions,
         "table_standby_replicas": 0,
-        # Faust's web pages show table contents to whoever asks
-        "web_enabled": False,
-        "web_tables_enabled": False,
-        "web_router_enabled": False,
-        "web_metrics_enabled": False,
-        "web_bind": "127.0.0.1",
     }

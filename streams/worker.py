@@ -41,8 +41,6 @@ class Worker(faust.Worker):
         prepare: Callable[[], Awaitable[None]],
         **options: Any,
     ) -> None:
-        # `faust worker` turns its web pages on whatever the app says; they show table contents.
-        app.conf.web_enabled = False
         # Logging is set up already (streams/log.py), and stdout is nobody's log.
         options |= {"override_logging": False, "redirect_stdouts": False}
         super().__init__(app, *services, **options)
@@ -57,8 +55,6 @@ class Worker(faust.Worker):
         except DulyError as error:
             sys.stderr.write(f"duly: {error}\n")
             raise SystemExit(error.exit_code) from None
-        # Faust's command turns its web pages on unless told otherwise; they show table contents to whoever asks.
-        self.app.conf.web_enabled = False
         try:
             super().execute_from_commandline()
         except SystemExit as ended:

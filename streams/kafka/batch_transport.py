@@ -240,6 +240,12 @@ class BatchProducer(driver.Producer):
         log_append_time = last.timestamp_type == LOG_APPEND_TIME
         return Appended(last.offset + count - 1, last.timestamp if log_append_time else now_ms)
 
+    async def flush(self) -> None:
+        """Do nothing: an offset is acknowledged only when all that it stands for is written.
+
+        Faust flushes before each commit, and would wait for what later batches are writing.
+        """
+
     async def create_topic(self, topic: str, *_args: Any, **_options: Any) -> None:
         """Do nothing: streams/kafka/topics.py has created and checked every topic."""
 

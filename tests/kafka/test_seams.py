@@ -93,7 +93,7 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
             ],
         ),
         (BatchConsumerThread, driver.AIOKafkaConsumerThread, ["_create_worker_consumer"]),
-        (BatchProducer, driver.Producer, ["_settings_extra", "create_topic"]),
+        (BatchProducer, driver.Producer, ["_settings_extra", "create_topic", "flush"]),
         (BatchSchema, faust.Schema, ["loads_key", "loads_value"]),
         (BatchTransport, driver.Transport, ["Consumer", "Producer"]),
         (
@@ -150,6 +150,7 @@ SOURCES: list[tuple[Any, list[str]]] = [
     (App.on_stop, ["self._stop_consumer()", "self.on_before_shutdown.send()"]),
     # Offsets wait in `_acked` until the next commit asks `_new_offset`.
     (Consumer.ack, ["acked_for_tp = self._acked[tp]", "acked_for_tp.append(offset)"]),
+    (Consumer._commit_offsets, ["await self.app.producer.flush()", "self._commit("]),
     (Consumer._filter_committable_offsets, ["self._new_offset(tp)"]),
     # Both are set on the consumer after Faust has made it, because Faust hard-codes them.
     (
@@ -199,3 +200,12 @@ def test_no_module_is_named_like_the_app_that_faust_looks_for() -> None:
     from importlib.util import find_spec
 
     assert find_spec("streams.app") is None
+
+
+def test_the_web_pages_stay_off_whatever_fausts_command_says() -> None:
+    from streams.pipeline import create_app
+    from streams.settings import Settings
+
+    app = create_app(Settings())
+    app.conf.web_enabled = True
+    assert not app.boot_strategy._should_enable_web()
