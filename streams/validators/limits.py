@@ -26,7 +26,7 @@ class Limits:
     processes: int = 2
     """Scripts that run at the same time; one more of those that went over their limits."""
 
-    strikes: int = 3
+    strikes: int = 2
     """Calls over their budget within `bench_ms` after which a script is benched."""
 
     bench_ms: int = 60_000

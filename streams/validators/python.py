@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+GRACE_S = 0.05
+"""Time that the interpreter gets to stop itself before its process is killed."""
+
 COMPILE_S = 5
 """Time to compile a script; none of it runs yet, so that only a busy machine needs as much."""
 
@@ -65,7 +68,7 @@ class PythonEngine:
             min_processes=limits.processes,
             max_processes=limits.processes + 1,
             request_timeout=10,  # a backstop: the limit of a feed, with its grace, is far shorter
-            feed_duration_limit_grace=0.1,
+            feed_duration_limit_grace=GRACE_S,
         )
         self._pool.__enter__()
 

@@ -2,8 +2,8 @@
 
 A pass takes the calls in order. If it stops at one, that call is tried once more, alone, with its
 own budget; then the next pass goes on behind it. So a call that hangs, crashes or eats memory
-costs itself an answer and the others nothing but time, which is bounded: by the budgets, and by
-the bench, which ends a script's run after a few such calls.
+costs itself an answer and the others nothing but time. That is bounded, too: by what a batch may
+waste, and from the next batch on by the bench, where a script waits that did it again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streams.validators.limits import Limits
 
 
-STARVED_FACTOR = 8
+STARVED_FACTOR = 4
 """A call that got no CPU in its time, twice, gets this many times as much: it is not to blame."""
 
 FREE_S = 0.002
@@ -79,40 +79,36 @@ class Round:
 
     def answer(self) -> list[ScriptAnswer]:
         """Return one answer a call, in order."""
+        engine, source = self._calls[0].engine, self._calls[0].source
+        seconds = self._bench.seconds_left(engine, source)
+        if seconds:
+            reason = "the script kept going over its limits and is benched for another"
+            return [_limit(engine, f"it was not run: {reason} {seconds:.0f} s")] * len(self._calls)
         answers: list[ScriptAnswer] = []
-        while len(answers) < len(self._calls):
+        while len(answers) < len(self._calls) and self._may_go_on():
             rest = self._calls[len(answers) :]
-            refusal = self._refusal(rest[0])
-            if refusal is not None:
-                return answers + [refusal] * len(rest)
             result = self._run(rest, self._granted_s(len(rest)))
             answers += result.answers
             behind = rest[len(result.answers) :]
             if result.fault is not None and behind:
                 answers.append(self._second_try(behind[0], result.fault))
-        return answers
+        reason = f"calls before it used up the {self._limits.batch_ms} ms that a batch may waste"
+        unrun = _limit(engine, f"it was not run: {reason}")
+        return answers + [unrun] * (len(self._calls) - len(answers))
 
-    def _refusal(self, call: ScriptCall) -> ScriptAnswer | None:
-        """Return what the calls are answered unrun, if they may not run any more."""
-        seconds = self._bench.seconds_left(call.engine, call.source)
-        if seconds:
-            return _limit(
-                call.engine,
-                f"it was not run, as the script kept going over its limits and is benched for "
-                f"another {seconds:.0f} s",
-            )
-        is_cheap = self._charged_s <= self._limits.call_s  # then others spent it
+    def _may_go_on(self) -> bool:
+        """Return whether another pass is allowed: one more when the allowance is spent.
+
+        It is not refused to a script that spent none of it, but waited for others.
+        """
+        is_cheap = self._charged_s <= self._limits.call_s
         if is_cheap or not self._allowance.is_spent():
-            return None
+            return True
         if self._is_last_pass:
-            return _limit(
-                call.engine,
-                f"it was not run, as calls before it used up the {self._limits.batch_ms} ms "
-                "that a batch may waste",
-            )
+            return False
         self._is_last_pass = True
         self._left_s = self._limits.program_ms / 1_000
-        return None
+        return True
 
     def _granted_s(self, calls: int) -> float:
         """Return the time of a pass: that of its calls, within what is left to the script."""

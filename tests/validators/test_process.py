@@ -120,6 +120,16 @@ def test_a_batch_larger_than_the_output_is_answered(fresh_ask: Asker) -> None:
     assert {len(answer.detail) for answer in answers} == {len(answers[0].detail)}
 
 
+@pytest.mark.parametrize("engine", NEVER_ENDS)
+def test_a_pass_without_time_answers_one_call(engine: str) -> None:
+    """Else a slow machine would answer none, for ever."""
+    process = SandboxProcess(engine, Limits())
+    reply = process.ask("data.n > 0", [b'{"n": 1}', b"{}"] * 3, [True] * 3, 0)
+    assert reply.lines == [b"1"]
+    assert reply.fault is None
+    process.stop()
+
+
 CONFINED = """
 import os, socket, sys
 from streams.validators.child.confinement import give_up

@@ -33,7 +33,7 @@ def test_the_modules_are_those_that_may_be_imported() -> None:
 def test_the_limits_are_the_defaults() -> None:
     limits = Limits()
     assert f"A call has {limits.call_ms} ms and {limits.memory_mb} MiB" in TEXT
-    assert limits.strikes == 3, "`three times within a minute`"
+    assert limits.strikes == 2, "`twice within a minute`"
     assert limits.bench_ms == 60_000, "`for a minute it is not run`"
     assert f"at most {MAX_SOURCE_CHARS:,} characters" in TEXT
 
