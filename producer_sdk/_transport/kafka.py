@@ -9,34 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import importlib.metadata
 import logging
 import time
-from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka import AIOKafkaProducer, codec, partitioner
+from aiokafka import AIOKafkaProducer, codec
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError
 
 from producer_sdk._transport.backoff import Backoff
 from producer_sdk._transport.health import Health
+from producer_sdk._transport.lanes import Lanes
 from producer_sdk._transport.quiet import quiet_aiokafka
 from producer_sdk._transport.security import security_options
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from producer_sdk._config import Config
-    from producer_sdk._counters import QueueCount
-    from producer_sdk._queue import EventQueue, Numbered
+    from producer_sdk._queue import EventQueue
+    from producer_sdk._transport.lanes import Lane
 
 log = logging.getLogger("producer_sdk")
 
 _BATCH_BYTES = 512 * 1024
 _BATCH_EVENTS = 2_000
-_WINDOW_EVENTS = 10_000
-_WINDOW_BYTES = 8 * 1024 * 1024
 _POLL_S = 0.02
 _CONNECT_S = 20.0
 _ACKNOWLEDGE_S = 20.0
@@ -48,18 +45,8 @@ class NoTopicError(Exception):
     """The events topic does not exist, or this user may not see it."""
 
 
-# aiokafka's murmur2 is written in Python, and a run has several events.
-@functools.lru_cache(maxsize=20_000)
-def _hash(key: bytes) -> int:
-    murmur2 = cast("Callable[[bytes], int]", partitioner.murmur2)  # pyright: ignore[reportUnknownMemberType]
-    return murmur2(key) & 0x7FFFFFFF
-
-
 class KafkaTransport:
-    """Carries records from the queue to the events topic.
-
-    Each partition has a lane: the records that wait for it, of which one batch is on its way.
-    """
+    """Carries records from the queue to the events topic, one batch of each lane at a time."""
 
     def __init__(self, config: Config, queue: EventQueue) -> None:
         self._config = config
@@ -69,14 +56,13 @@ class KafkaTransport:
         self._batch_bytes = _BATCH_BYTES
         self._codec = _codec(config.compression)
         self._producer: AIOKafkaProducer | None = None
-        self._partitions = 0
-        self._lanes: defaultdict[int, deque[Numbered]] = defaultdict(deque)
+        self._lanes = Lanes(queue)
         self._sdk = f"python/{_own_version()}".encode()
         self._aiokafka_log = quiet_aiokafka()
 
     async def drain(self) -> None:
         """Deliver what the queue holds, however long that takes."""
-        while not (self._queue.is_drained() and self._in_lanes() == 0):
+        while self._lanes or not self._queue.is_drained():
             try:
                 producer = self._producer or await self._connect()
                 await self._send_all(producer)
@@ -119,7 +105,7 @@ class KafkaTransport:
                     f"the topic {config.topic} does not exist, or this user may not see it; "
                     "the worker creates it, and so does `duly topics apply`"
                 )
-            self._assign_lanes(len(await producer.partitions_for(config.topic)))
+            self._lanes.set_partitions(len(await producer.partitions_for(config.topic)))
         return producer
 
     async def _disconnect(self) -> None:
@@ -142,9 +128,9 @@ class KafkaTransport:
         sending: dict[int, asyncio.Task[None]] = {}
         while True:
             await self._gather()
-            self._fill_lanes()
-            for partition, lane in self._lanes.items():
-                if lane and partition not in sending:
+            self._lanes.fill()
+            for partition, lane in self._lanes.filled():
+                if partition not in sending:
                     sending[partition] = asyncio.create_task(
                         self._send_batch(producer, partition, lane)
                     )
@@ -161,32 +147,7 @@ class KafkaTransport:
         if len(self._queue) < _BATCH_EVENTS:
             await asyncio.sleep(self._config.linger_ms / 1000)
 
-    def _fill_lanes(self) -> None:
-        room = _WINDOW_EVENTS - self._in_lanes()
-        if room <= 0:
-            return
-        self._put_into_lanes(self._queue.take(room, _WINDOW_BYTES))
-
-    def _put_into_lanes(self, records: Iterable[Numbered]) -> None:
-        for numbered in records:
-            key = numbered[1][0]
-            self._lanes[_hash(key) % self._partitions].append(numbered)
-
-    def _assign_lanes(self, partitions: int) -> None:
-        """Put what waits into other lanes if the topic was made anew with more or fewer partitions."""
-        if partitions == self._partitions:
-            return
-        self._partitions = partitions
-        waiting = sorted(numbered for lane in self._lanes.values() for numbered in lane)
-        self._lanes.clear()
-        self._put_into_lanes(waiting)
-
-    def _in_lanes(self) -> int:
-        return sum(len(lane) for lane in self._lanes.values())
-
-    async def _send_batch(
-        self, producer: AIOKafkaProducer, partition: int, lane: deque[Numbered]
-    ) -> None:
+    async def _send_batch(self, producer: AIOKafkaProducer, partition: int, lane: Lane) -> None:
         """Send the first records of a lane as one batch, and take them out once acknowledged."""
         batch: Any = producer.create_batch()
         headers = self.headers()
@@ -201,28 +162,23 @@ class KafkaTransport:
         except _TOO_LARGE:
             self._make_smaller(lane, count)
             raise
-        self._settle(lane, count, "delivered")
+        self._lanes.settle(lane, count, "delivered")
         self._backoff.reset()
         self._health.delivered()
 
-    def _make_smaller(self, lane: deque[Numbered], count: int) -> None:
+    def _make_smaller(self, lane: Lane, count: int) -> None:
         """Send smaller batches to a broker that takes less; give up a record that is too much."""
         if count > 1:
             self._batch_bytes = max(1, self._batch_bytes // 2)
             return
         size = len(lane[0][1][1])
-        self._settle(lane, 1, "dropped_too_big")
+        self._lanes.settle(lane, 1, "dropped_too_big")
         log.error(
             "the broker refused an event of %d bytes for its size, which is lost; let the topic %s "
             "take more (max.message.bytes), or put less into data",
             size,
             self._config.topic,
         )
-
-    def _settle(self, lane: deque[Numbered], count: int, outcome: QueueCount) -> None:
-        records = [lane.popleft() for _ in range(count)]
-        lowest = min((waiting[0][0] for waiting in self._lanes.values() if waiting), default=None)
-        self._queue.settle(records, outcome, lowest)
 
 
 def _codec(compression: str) -> str | None:
