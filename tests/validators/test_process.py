@@ -183,10 +183,13 @@ def test_the_running_process_is_confined(fresh_ask: Asker) -> None:
     before = set(psutil.Process().children())
     assert fresh_ask("true", engine="js").outcome == "true"
     (process,) = set(psutil.Process().children()) - before
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    fields = dict(line.split(":\t") for line in status.splitlines() if ":\t" in line)
-    assert fields["Seccomp"] == "2"
-    assert fields["NoNewPrivs"] == "1"
+    threads = list(Path(f"/proc/{process.pid}/task").iterdir())
+    assert len(threads) > 1, "the wrapper of QuickJS starts one"
+    for thread in threads:
+        status = (thread / "status").read_text()
+        fields = dict(line.split(":\t") for line in status.splitlines() if ":\t" in line)
+        assert fields["Seccomp"] == "2"
+        assert fields["NoNewPrivs"] == "1"
     assert process.environ() == {}
     targets = sorted(str(path.readlink()) for path in Path(f"/proc/{process.pid}/fd").iterdir())
     assert targets[:4] == ["/dev/null"] * 3 + ["/memfd:duly-scripts (deleted)"]

@@ -18,9 +18,12 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
-_SECCOMP_MODE_FILTER = 2
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_TSYNC = 1  # for every thread: a wrapper may have started some
+
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+"""The number of seccomp(2), which the C library does not offer."""
 
 # Calls that memory, threads, signals and the open descriptors need, by architecture: its number
 # for the filter, then those of the calls.
@@ -58,7 +61,7 @@ def give_up(parent_pid: int, memory_bytes: int) -> None:
         parent_pid: the worker's process; this one ends with it.
         memory_bytes: what may be allocated from here on.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = ctypes.CDLL(None)
     _limit_resources(memory_bytes)
     if sys.platform == "linux":
         _die_with(libc, parent_pid)
@@ -93,7 +96,12 @@ def _filter_system_calls(libc: ctypes.CDLL) -> None:
     buffer = ctypes.create_string_buffer(program, len(program))
     instructions = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(libc, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.create_string_buffer(instructions))
+    libc.syscall(
+        ctypes.c_long(_SECCOMP[platform.machine()]),
+        ctypes.c_ulong(_SECCOMP_SET_MODE_FILTER),
+        ctypes.c_ulong(_SECCOMP_FILTER_FLAG_TSYNC),
+        ctypes.create_string_buffer(instructions),
+    )
 
 
 def _filter(architecture: int, allowed: list[int]) -> bytes:
@@ -112,8 +120,6 @@ def _filter(architecture: int, allowed: list[int]) -> bytes:
     return b"".join(struct.pack("HBBI", *step) for step in steps)
 
 
-def _prctl(libc: ctypes.CDLL, option: int, argument: object, *more: object) -> None:
-    """Call prctl(2); a container may forbid it, and the other bounds stand alone then."""
-    values = [ctypes.c_ulong(one) if isinstance(one, int) else one for one in (argument, *more)]
-    zeros = [ctypes.c_ulong(0)] * (4 - len(values))
-    libc.prctl(option, *values, *zeros)
+def _prctl(libc: ctypes.CDLL, option: int, value: int) -> None:
+    """Call prctl(2); where a container forbids it, the other bounds stand alone."""
+    libc.prctl(option, *(ctypes.c_ulong(one) for one in (value, 0, 0, 0)))
