@@ -15,6 +15,7 @@ from streams.audit.findings import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from aiokafka import TopicPartition
 
@@ -33,7 +34,12 @@ class LeftOut(NamedTuple):
 
 
 def left_out(
-    implied: Sequence[Implication], stated: StatedVerdicts, *, begins_at_ns: int, end: int
+    implied: Sequence[Implication],
+    stated: StatedVerdicts,
+    *,
+    begins_at_ns: int,
+    end: int,
+    begun_before: AbstractSet[tuple[str, str]] = frozenset(),
 ) -> LeftOut:
     """Return what cannot be compared.
 
@@ -43,11 +49,13 @@ def left_out(
         begins_at_ns: the first timestamp of a log whose head is gone, else 0: a run that began
             before it cannot be judged alike.
         end: the offset up to which the log was read: what was decided later is not implied yet.
+        begun_before: runs (flow, run id) that are known to have begun before the first timestamp.
     """
     statements = stated.by_id.items()
     limited = {one.life for _, one in statements if _says_limit(one.body)}
     limited |= {one.life for one in implied if _says_limit(one.body)}
     older = {one.life[:2] for _, one in statements if one.life.opened_at_ns < begins_at_ns}
+    older |= begun_before
     lives = [(one.verdict_id, one.life) for one in implied]
     lives += [(verdict_id, one.life) for verdict_id, one in statements]
     later = {verdict_id for verdict_id, one in statements if one.source_offset >= end}
