@@ -98,6 +98,7 @@ def create_app(settings: Settings) -> faust.App:
             topic, partition, records
         ),
         generation=lambda: app.consumer_generation_id,
+        committed=lambda number: batch_consumer(app).committed(TP(events_topic, number)),
         hold=lambda number: batch_consumer(app).hold(TP(events_topic, number)),
         release=lambda number: batch_consumer(app).release(TP(events_topic, number)),
         fail=fail,

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
@@ -37,6 +38,7 @@ FETCH_MAX_WAIT_MS = 200
 arrive just after a fetch without their partition wait for that long."""
 
 LOG_APPEND_TIME = 1
+NO_GENERATION = -1
 
 HELD_PATIENCE_S = 0.02
 """How long a fetch waits while a partition is held, so that its release is noticed soon."""
@@ -94,7 +96,8 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._held: set[TP] = set()
-        self._released = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._sought_generation = NO_GENERATION
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -104,15 +107,16 @@ class BatchConsumer(driver.Consumer):
     def hold(self, tp: TP) -> None:
         """Fetch nothing more of a partition until `release`, or until a rebalance ends."""
         self._held.add(tp)
-        self._released.clear()
-        self.pause_partitions({tp})
 
     def release(self, tp: TP) -> None:
         """Fetch from a held partition again."""
-        if tp in self._held:
-            self._held.discard(tp)
-            self.resume_partitions({tp})
-            self._released.set()
+        self._held.discard(tp)
+        self._wanted.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """See the base class; a fetch that waits for a partition goes on at once."""
+        super().resume_partitions(tps)
+        self._wanted.set()
 
     def on_buffer_full(self, tp: TP) -> None:
         """Do nothing: a full stream queue blocks the fetch loop already.
@@ -127,7 +131,7 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # Faust's signature
         """Yield one message for each partition that has records; its value is their list."""
-        records, active = await self._fetch(timeout)
+        records = await self._fetch(timeout)
         generation = self.app.consumer_generation_id
         if not records or self.should_stop:
             return
@@ -138,17 +142,36 @@ class BatchConsumer(driver.Consumer):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return  # a rebalance began: the seek that ends it fetches the rest again
             tp = TP(partition.topic, partition.partition)
-            if batch and (active is None or tp in active):
+            if self._is_wanted(tp, generation):
                 yield tp, cast("Message", _message(tp, batch, generation))
 
-    async def _fetch(self, timeout: float) -> tuple[Mapping[Any, Any] | None, set[TP] | None]:  # noqa: ASYNC109
-        if self._held:
-            if self.flow_active and not self._get_active_partitions():
-                with suppress(TimeoutError):  # the base class would sleep a second
-                    await asyncio.wait_for(self._released.wait(), timeout)
-            timeout = HELD_PATIENCE_S
+    def _is_wanted(self, tp: TP, generation: int) -> bool:
+        """Tell whether what was fetched of a partition is not read again, or of no use.
+
+        Events come after the seek that ends a rebalance, which goes back to what is committed.
+        Changelogs are read in a recovery; afterwards they hold what we wrote ourselves.
+        """
+        if self._is_changelog_tp(tp):
+            return self.app.in_recovery
+        return generation == self._sought_generation
+
+    async def _fetch(self, timeout: float) -> Mapping[Any, Any]:  # noqa: ASYNC109
+        """Fetch from the partitions that are wanted now.
+
+        In place of the base class's `_wait_next_records`, which hands its own, changing set of
+        partitions to the thread that fetches: a partition that is taken out meanwhile would lose
+        what was fetched of it. It also sleeps a second when no partition is wanted.
+        """
+        if not self.flow_active:
+            await self.wait(cast("Any", self.can_resume_flow))
+        wanted = self._get_active_partitions() - self._held
+        if not wanted:
+            self._wanted.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), timeout)
+            return {}
         try:
-            return await self._wait_next_records(timeout)
+            return await self._getmany(wanted, HELD_PATIENCE_S if self._held else timeout)
         except (CorruptRecordException, UnsupportedCodecError) as error:
             raise UnreadableRecords(await self._explain_unreadable(error)) from error
 
@@ -159,7 +182,7 @@ class BatchConsumer(driver.Consumer):
 
     async def _seek_back(self) -> None:
         try:
-            await self.perform_seek()
+            await self._seek_to_positions()
         except Exception as error:
             # As in the base class: the seek after the recovery repeats it.
             log.warning("seek failed while the flow stood", exc_info=error)
@@ -172,8 +195,21 @@ class BatchConsumer(driver.Consumer):
         flow afterwards.
         """
         self.stop_flow()
-        self._held.clear()  # Faust has just resumed all partitions
+        self._held.clear()  # their owners are closed
+        await self._seek_to_positions()
+        self._sought_generation = self.app.consumer_generation_id
+
+    async def _seek_to_positions(self) -> None:
         await super().perform_seek()
+        # The base class leaves a partition without a commit where it is. A fetch that was under
+        # way when Faust paused it for the recovery has moved it on all the same.
+        uncommitted = [
+            TopicPartition(tp.topic, tp.partition)
+            for tp in self.assignment()
+            if not self._is_changelog_tp(tp) and not self._read_offset[tp]
+        ]
+        if uncommitted:
+            await self._thread.seek_to_beginning(*uncommitted)
 
     # --- acknowledging
 
@@ -195,6 +231,10 @@ class BatchConsumer(driver.Consumer):
         acked.clear()
         self._acked_index[tp].clear()
         return newest + 1
+
+    def committed(self, tp: TP) -> int:
+        """Return the offset up to which a partition is committed, as far as we know."""
+        return self._committed_offset[tp] or 0
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: `_new_offset` needs no list of offsets that were never delivered."""

@@ -63,6 +63,7 @@ class Outbox:
         append: writes records; raises if they cannot be acknowledged.
         generation: the consumer group's generation, for the audit of zombies.
         remembered: called with the changelog offset up to which memory is durable.
+        committed: the source offset up to which the partition is committed.
     """
 
     def __init__(
@@ -73,12 +74,15 @@ class Outbox:
         append: Append,
         generation: Callable[[], int],
         remembered: Callable[[int], None],
+        committed: Callable[[], int],
     ) -> None:
         self._partition = partition
         self._destinations = destinations
         self._append = append
         self._generation = generation
         self._remembered = remembered
+        self._committed = committed
+        self._forgotten: dict[bytes, int] = {}
         self._judged: Mailbox[Work] = Mailbox()
         self._emitted: Mailbox[list[Work]] = Mailbox()
 
@@ -110,7 +114,7 @@ class Outbox:
         while True:
             works = [work for group in await self._emitted.take_all() for work in group]
             appended = await self._append(
-                self._destinations.changelog, self._partition, changelog_records(works)
+                self._destinations.changelog, self._partition, self._changelog_records(works)
             )
             if appended is not None:
                 self._remembered(appended.last_offset)
@@ -128,13 +132,28 @@ class Outbox:
             for verdict in work.judged.verdicts
         ]
 
+    def _changelog_records(self, works: Iterable[Work]) -> list[OutRecord]:
+        """Return the last state of each run, and the tombstones whose time has come.
 
-def changelog_records(works: Iterable[Work]) -> list[OutRecord]:
-    """Return the last state of each run; a tombstone carries its source offset in a header."""
-    latest = {key: (value, offset) for work in works for key, value, offset in work.judged.states}
-    return [
-        OutRecord(key, value)
-        if value is not None
-        else OutRecord(key, None, [(headers.OFFSET, b"%d" % offset)])
-        for key, (value, offset) in latest.items()
-    ]
+        A tombstone waits until all that its run was made of is committed. Written before, a crash
+        would let the events since the last commit be read again without the run that they were
+        part of, and they would open another.
+        """
+        states: dict[bytes, bytes] = {}
+        for work in works:
+            for key, value, offset in work.judged.states:
+                if value is None:
+                    self._forgotten[key] = offset
+                else:
+                    states[key] = value
+                    self._forgotten.pop(key, None)
+        records = [OutRecord(key, value) for key, value in states.items()]
+        if self._forgotten:
+            records += self._tombstones(self._committed())
+        return records
+
+    def _tombstones(self, committed: int) -> list[OutRecord]:
+        due = [(key, offset) for key, offset in self._forgotten.items() if offset < committed]
+        for key, _offset in due:
+            del self._forgotten[key]
+        return [OutRecord(key, None, [(headers.OFFSET, b"%d" % offset)]) for key, offset in due]

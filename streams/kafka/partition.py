@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from streams.kafka.batch_transport import OutRecord
@@ -59,6 +60,7 @@ class Surroundings:
         evaluate: answers script calls, in order.
         append: writes records, acknowledged.
         generation: the consumer group's generation.
+        committed: the offset up to which a partition is committed, by its number.
         hold: stop fetching a partition, by number.
         release: fetch it again.
         fail: ends the worker, non-zero.
@@ -70,6 +72,7 @@ class Surroundings:
     evaluate: Callable[[Sequence[ScriptCall]], Awaitable[list[ScriptAnswer]]]
     append: Append
     generation: Callable[[], int]
+    committed: Callable[[int], int]
     hold: Callable[[int], None]
     release: Callable[[int], None]
     fail: Callable[[BaseException], None]
@@ -104,6 +107,7 @@ class PartitionOwner:
             append=around.append,
             generation=around.generation,
             remembered=remembered,
+            committed=partial(around.committed, number),
         )
         self._records = 0  # between fetch and commit
         self._batches = 0

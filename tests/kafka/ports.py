@@ -107,6 +107,7 @@ class Neighbours:
             evaluate=self.evaluate,
             append=self.log.append,
             generation=lambda: 7,
+            committed=lambda _number: 0,
             hold=self.held.add,
             release=self.held.discard,
             fail=self.failures.put_nowait,

@@ -92,69 +92,179 @@ async def test_offsets_that_were_never_delivered_hold_no_commit_back(
     assert consumer._new_offset(EVENTS) == 1_000_008
 
 
+class Fetches:
+    """What a consumer's thread is asked for, and what it answers."""
+
+    def __init__(self, *answers: dict[TP, list[Any]]) -> None:
+        self.asked: list[set[TP]] = []
+        self._answers = list(answers)
+
+    async def __call__(self, active_partitions: set[TP], _timeout: float) -> Any:
+        self.asked.append(active_partitions)
+        return self._answers.pop(0) if self._answers else {}
+
+
+@pytest.fixture
+def fetches(consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch) -> Fetches:
+    fetches = Fetches()
+    monkeypatch.setattr(consumer, "_getmany", fetches)
+    consumer._set_active_tps({EVENTS, OTHER})
+    consumer.resume_flow()
+    return fetches
+
+
 async def test_a_held_partition_is_not_fetched_until_it_is_released(
-    consumer: BatchConsumer,
+    consumer: BatchConsumer, fetches: Fetches
 ) -> None:
-    consumer._set_active_tps({EVENTS, OTHER})
     consumer.hold(EVENTS)
-    assert consumer._get_active_partitions() == {OTHER}
+    await consumer._fetch(1)
     consumer.release(EVENTS)
-    assert consumer._get_active_partitions() == {EVENTS, OTHER}
+    await consumer._fetch(1)
+    assert fetches.asked == [{OTHER}, {EVENTS, OTHER}]
 
 
-async def test_a_release_without_a_hold_resumes_nothing(consumer: BatchConsumer) -> None:
-    """Faust itself pauses partitions in a rebalance; an owner that is done must not undo that."""
-    consumer._set_active_tps({EVENTS, OTHER})
-    consumer.pause_partitions({EVENTS})
-    consumer.release(EVENTS)
-    assert consumer._get_active_partitions() == {OTHER}
-
-
-async def test_when_all_partitions_are_held_a_release_ends_the_wait_at_once(
-    consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch
+async def test_what_faust_pauses_is_not_fetched_whatever_an_owner_releases(
+    consumer: BatchConsumer, fetches: Fetches
 ) -> None:
-    async def records(_timeout: float) -> Any:
-        return {}, consumer._get_active_partitions()
+    consumer.pause_partitions({EVENTS})
+    consumer.hold(EVENTS)
+    consumer.release(EVENTS)
+    await consumer._fetch(1)
+    assert fetches.asked == [{OTHER}]
 
-    monkeypatch.setattr(consumer, "_wait_next_records", records)
+
+async def test_a_fetch_under_way_keeps_to_the_partitions_that_it_began_with(
+    consumer: BatchConsumer, fetches: Fetches
+) -> None:
+    """aiokafka looks at the set again and again; what is taken out of it meanwhile would be lost."""
+    await consumer._fetch(1)
+    consumer.hold(EVENTS)
+    consumer.pause_partitions({OTHER})
+    assert fetches.asked == [{EVENTS, OTHER}]
+
+
+@pytest.mark.parametrize("end_it", [BatchConsumer.release, BatchConsumer.resume_partitions])
+async def test_when_no_partition_is_wanted_the_wait_ends_with_the_first_that_is(
+    consumer: BatchConsumer, fetches: Fetches, end_it: Any
+) -> None:
     consumer._set_active_tps({EVENTS})
     consumer.hold(EVENTS)
     fetching = asyncio.create_task(consumer._fetch(60))
     await asyncio.sleep(0)
     assert not fetching.done()
-    consumer.release(EVENTS)
-    assert await asyncio.wait_for(fetching, 1) == ({}, {EVENTS})
+    end_it(consumer, EVENTS if end_it is BatchConsumer.release else {OTHER})
+    assert await asyncio.wait_for(fetching, 1) == {}
+    assert fetches.asked == []
 
 
 async def test_a_batch_that_cannot_be_read_names_the_places(
-    consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch
+    consumer: BatchConsumer, fetches: Fetches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def records(_timeout: float) -> Any:
+    async def unreadable(*_arguments: Any) -> Any:
         raise CorruptRecordException("CRC")
 
-    async def position(_tp: TP) -> int:
-        return 42
-
-    monkeypatch.setattr(consumer, "_wait_next_records", records)
-    monkeypatch.setattr(consumer, "position", position)
+    monkeypatch.setattr(consumer, "_getmany", unreadable)
+    monkeypatch.setattr(consumer, "position", returning(42))
     monkeypatch.setattr(consumer, "assignment", lambda: {EVENTS})
     with pytest.raises(UnreadableRecords, match=r"CRC.*events-0 at 42"):
         await consumer._fetch(1)
+    assert fetches.asked == []
+
+
+def records(*offsets: int) -> list[Any]:
+    return [SimpleNamespace(offset=n, timestamp=1_000, timestamp_type=1) for n in offsets]
+
+
+async def sought(consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End a rebalance as Faust does."""
+    monkeypatch.setattr(consumer, "assignment", lambda: {EVENTS})
+    monkeypatch.setattr(consumer, "seek_to_committed", returning({EVENTS: 7}))
+    await consumer.perform_seek()
+    consumer.resume_flow()
+
+
+def returning(value: Any) -> Any:
+    async def answer(*_arguments: Any) -> Any:
+        return value
+
+    return answer
 
 
 async def test_one_message_carries_the_batch_of_one_partition(
-    consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch
+    consumer: BatchConsumer, fetches: Fetches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = [SimpleNamespace(offset=n, timestamp=1_000, timestamp_type=1) for n in (5, 7, 9)]
-
-    async def records(_timeout: float) -> Any:
-        return {EVENTS: batch, OTHER: batch}, {EVENTS}
-
-    monkeypatch.setattr(consumer, "_wait_next_records", records)
+    await sought(consumer, monkeypatch)
+    batch = records(7, 9, 12)
+    fetches._answers.append({EVENTS: batch})
     messages = [message async for _, message in consumer.getmany(1)]
     assert [(m.topic, m.partition, m.offset, m.value) for m in messages] == [
-        ("events", 0, 9, batch)
+        ("events", 0, 12, batch)
     ]
+
+
+async def test_what_was_fetched_of_a_partition_held_meanwhile_is_not_lost(
+    consumer: BatchConsumer, fetches: Fetches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sought(consumer, monkeypatch)
+    fetches._answers.append({EVENTS: records(7), OTHER: records(1)})
+    delivered: list[TP] = []
+    async for tp, _ in consumer.getmany(1):
+        delivered.append(tp)
+        consumer.hold(OTHER)
+    assert delivered == [EVENTS, OTHER]
+
+
+async def test_no_event_is_delivered_before_the_seek_that_ends_a_rebalance(
+    consumer: BatchConsumer, fetches: Fetches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sought(consumer, monkeypatch)
+    consumer.app.consumer_generation_id = 2
+    fetches._answers += [{EVENTS: records(9)}, {EVENTS: records(7)}]
+    assert [tp async for tp, _ in consumer.getmany(1)] == []
+    await sought(consumer, monkeypatch)
+    assert [message.offset async for _, message in consumer.getmany(1)] == [7]
+
+
+@pytest.mark.parametrize("in_recovery", [True, False])
+async def test_a_changelog_is_delivered_in_a_recovery_only(
+    consumer: BatchConsumer,
+    fetches: Fetches,
+    monkeypatch: pytest.MonkeyPatch,
+    in_recovery: bool,
+) -> None:
+    await sought(consumer, monkeypatch)
+    monkeypatch.setattr(consumer, "_is_changelog_tp", is_changelog)
+    consumer.app.in_recovery = in_recovery
+    fetches._answers.append({TP("changelog", 0): records(3)})
+    assert len([tp async for tp, _ in consumer.getmany(1)]) == in_recovery
+
+
+def is_changelog(tp: TP) -> bool:
+    return tp.topic == "changelog"
+
+
+@pytest.mark.parametrize(("committed", "rewound"), [(None, True), (0, True), (7, False)])
+async def test_a_partition_without_a_commit_is_sought_back_to_its_beginning(
+    consumer: BatchConsumer,
+    monkeypatch: pytest.MonkeyPatch,
+    committed: int | None,
+    rewound: bool,
+) -> None:
+    """A fetch under way when a recovery begins may have moved it on; nothing else goes back."""
+    changelog = TP("changelog", 0)
+    rewinds: list[TP] = []
+
+    async def seek_to_beginning(*partitions: TP) -> None:
+        rewinds.extend(partitions)
+
+    monkeypatch.setattr(consumer, "assignment", lambda: {EVENTS, changelog})
+    monkeypatch.setattr(
+        consumer, "seek_to_committed", returning({EVENTS: committed, changelog: None})
+    )
+    monkeypatch.setattr(consumer._thread, "seek_to_beginning", seek_to_beginning)
+    monkeypatch.setattr(consumer, "_is_changelog_tp", is_changelog)
+    await consumer.perform_seek()
+    assert rewinds == ([EVENTS] if rewound else [])
 
 
 # --- on a broker

@@ -10,7 +10,7 @@ import pytest
 from schemas.headers import GENERATION, OFFSET, PRODUCED_AT
 from streams.engine.partition import Judged, VerdictOut
 from streams.kafka.batch_transport import OutRecord
-from streams.kafka.outbox import Outbox, Work, changelog_records
+from streams.kafka.outbox import Outbox, Work
 from tests.kafka.ports import DESTINATIONS, Log
 
 if TYPE_CHECKING:
@@ -30,13 +30,19 @@ async def remembered() -> list[int]:
 
 
 @pytest.fixture
-async def outbox(log: Log, remembered: list[int]) -> AsyncGenerator[Outbox]:
+def commits() -> Commits:
+    return Commits()
+
+
+@pytest.fixture
+async def outbox(log: Log, remembered: list[int], commits: Commits) -> AsyncGenerator[Outbox]:
     outbox = Outbox(
         PARTITION,
         DESTINATIONS,
         append=log.append,
         generation=lambda: 7,
         remembered=remembered.append,
+        committed=commits,
     )
     tasks = [asyncio.create_task(outbox.emit()), asyncio.create_task(outbox.remember())]
     yield outbox
@@ -126,12 +132,56 @@ async def test_verdicts_of_later_batches_do_not_wait_for_states_of_earlier_ones(
     assert first.is_set()
 
 
-def test_of_a_run_that_changed_twice_only_the_last_state_is_written() -> None:
+async def test_of_a_run_that_changed_twice_only_the_last_state_is_written(
+    outbox: Outbox, log: Log
+) -> None:
+    first, second = asyncio.Event(), asyncio.Event()
+    outbox.put(work(first, number=1))
+    outbox.put(work(second, number=2))
+    await finish(second)
+    assert log.of("changelog") == [OutRecord(b"key", b"state 2")]
+
+
+# --- tombstones, which wait for the commit of what they bury
+
+
+class Commits:
+    offset = 0
+
+    def __call__(self) -> int:
+        return self.offset
+
+
+async def change(outbox: Outbox, *states: tuple[bytes, bytes | None, int]) -> None:
     done = asyncio.Event()
-    records = changelog_records([work(done, number=1), work(done, number=2)])
-    assert records == [OutRecord(b"key", b"state 2")]
+    outbox.put(Work(Judged(states=list(states)), [], done.set))
+    await finish(done)
 
 
-def test_a_tombstone_carries_its_source_offset() -> None:
-    forgotten = Work(Judged(states=[(b"key", None, 41)]), [], lambda: None)
-    assert changelog_records([forgotten]) == [OutRecord(b"key", None, [(OFFSET, b"41")])]
+def tombstone(key: bytes, offset: int) -> OutRecord:
+    return OutRecord(key, None, [(OFFSET, b"%d" % offset)])
+
+
+async def test_a_tombstone_waits_until_its_source_is_committed_and_carries_its_offset(
+    outbox: Outbox, log: Log, commits: Commits
+) -> None:
+    """Before, a crash would read the last events of the run again, without the run."""
+    await change(outbox, (b"old", b"closed", 40), (b"old", None, 41))
+    commits.offset = 41
+    await change(outbox, (b"other", b"1", 42))
+    assert log.of("changelog") == [OutRecord(b"old", b"closed"), OutRecord(b"other", b"1")]
+    commits.offset = 42
+    await change(outbox, (b"other", b"2", 43))
+    assert log.of("changelog")[2:] == [OutRecord(b"other", b"2"), tombstone(b"old", 41)]
+    await change(outbox, (b"other", b"3", 44))
+    assert log.of("changelog")[4:] == [OutRecord(b"other", b"3")]
+
+
+async def test_a_run_that_opens_again_is_not_buried_by_a_tombstone_that_waited(
+    outbox: Outbox, log: Log, commits: Commits
+) -> None:
+    await change(outbox, (b"run", None, 41))
+    await change(outbox, (b"run", b"reopened", 42))
+    commits.offset = 100
+    await change(outbox, (b"other", b"1", 43))
+    assert log.of("changelog") == [OutRecord(b"run", b"reopened"), OutRecord(b"other", b"1")]

@@ -50,7 +50,9 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (Consumer, "wait_empty", ["self"]),
         (Consumer, "on_buffer_full", ["self", "tp"]),
         (Consumer, "on_buffer_drop", ["self", "tp"]),
-        (Consumer, "_wait_next_records", ["self", "timeout"]),
+        (Consumer, "_getmany", ["self", "active_partitions", "timeout"]),
+        (Consumer, "resume_partitions", ["self", "tps"]),
+        (Consumer, "_is_changelog_tp", ["self", "tp"]),
         (Consumer, "_new_offset", ["self", "tp"]),
         (Consumer, "_add_gap", ["self", "tp", "offset_from", "offset_to"]),
         (Consumer, "commit_and_end_transactions", ["self"]),
@@ -89,6 +91,7 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
                 "on_buffer_drop",
                 "on_buffer_full",
                 "perform_seek",
+                "resume_partitions",
                 "wait_empty",
             ],
         ),
@@ -138,8 +141,13 @@ SOURCES: list[tuple[Any, list[str]]] = [
         Recovery._slurp_changelogs,
         ["table.apply_changelog_batch(buf)", "except Exception as ex:", "logger.warning("],
     ),
-    # When no partition is active, the base class sleeps a second: `_fetch` waits before that.
-    (Consumer._wait_next_records, ["self._get_active_partitions()", "await self.sleep(1)"]),
+    # `_fetch` stands in for this: it hands on a set that changes, and sleeps for a second.
+    (
+        Consumer._wait_next_records,
+        ["self._get_active_partitions()", "self._getmany(", "await self.sleep(1)"],
+    ),
+    # Without a commit a partition stays where it is: `_seek` takes it back to its beginning.
+    (Consumer.perform_seek, ["await self.seek_to_committed()", "if offset is not None"]),
     # Judged work is settled before partitions are given up, and before the worker stops.
     (
         App._on_partitions_revoked,
