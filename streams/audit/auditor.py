@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from streams.audit.findings import Findings
 from streams.audit.history import read_history
 from streams.audit.logs import open_logs
-from streams.audit.partition import PartitionAudit, places_of, span_of
+from streams.audit.partition import PartitionAudit
 from streams.audit.recomputation import Recomputation
+from streams.audit.spans import places_of, span_of
 from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox
 

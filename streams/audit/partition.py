@@ -3,102 +3,24 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
-from aiokafka import TopicPartition  # noqa: TC002 -- a NamedTuple reads it
-
-from schemas.errors import InvalidEvent
-from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
-from schemas.wire import decode_event
 from streams.audit.comparison import compare_dead_letters, compare_verdicts, left_out
 from streams.audit.findings import PartitionFindings
 from streams.audit.recomputation import NS_PER_MS, Implied
+from streams.audit.spans import begun_before, read_into, take_verdicts
 from streams.audit.stated import StatedDeadLetters, StatedVerdicts
-from streams.errors import TopicMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, KeysView
     from collections.abc import Set as AbstractSet
+
+    from aiokafka import TopicPartition
 
     from streams.audit.findings import Fault
     from streams.audit.logs import Logs
     from streams.audit.recomputation import Recomputation
-
-CLOCKS_APART_MS = 600_000
-"""How far a worker's clock, by which verdicts are stamped, may be behind the broker's."""
-
-
-class Stated(Protocol):
-    """What collects the records of one partition by identity."""
-
-    def take(self, batch: Iterable[Any]) -> None:
-        """Take in records."""
-        ...
-
-    def known(self) -> KeysView[Any]:
-        """Return the identities that were seen."""
-        ...
-
-
-class Place(NamedTuple):
-    """One partition number, in the three topics that share it."""
-
-    events: TopicPartition
-    verdicts: TopicPartition
-    dead_letters: TopicPartition
-
-
-class Span(NamedTuple):
-    """A part of a partition of the events topic: offsets from `begin` on, below `end`.
-
-    `since_ms` is the time that was asked for, None for all that is kept.
-    """
-
-    begin: int
-    end: int
-    since_ms: int | None
-
-
-async def places_of(logs: Logs) -> list[Place]:
-    """Return the places of a whole installation.
-
-    Raises:
-        MissingTopic: a topic is not there.
-        TopicMismatch: the topics have not equally many partitions.
-    """
-    topics = [await logs.partitions(topic) for topic in (EVENTS, VERDICTS, DEAD_LETTERS)]
-    if len({len(partitions) for partitions in topics}) > 1:
-        counts = ", ".join(f"{found[0].topic} has {len(found)}" for found in topics)
-        raise TopicMismatch(f"the topics must have equally many partitions: {counts}")
-    return [Place(*partitions) for partitions in zip(*topics, strict=True)]
-
-
-async def span_of(
-    logs: Logs, events: TopicPartition, since_ms: int | None, until_ms: int | None
-) -> Span:
-    """Return the part of a partition between two times, as the log stands now."""
-    begin = await logs.begins(events) if since_ms is None else await logs.at(events, since_ms)
-    end = await logs.ends(events) if until_ms is None else await logs.at(events, until_ms)
-    return Span(begin, max(begin, end), since_ms)
-
-
-async def runs_before(
-    logs: Logs, events: TopicPartition, begin: int, runs: AbstractSet[tuple[str, str]]
-) -> set[tuple[str, str]]:
-    """Return those of `runs` (flow, run id) that have an event at an offset below `begin`."""
-    keys = {run_id.encode() for _, run_id in runs}
-    found: set[tuple[str, str]] = set()
-    async for batch in logs.read(events, begin):
-        for record in batch:
-            if record.key in keys:
-                try:
-                    event = decode_event(record.value)
-                except InvalidEvent:
-                    continue
-                found.add((event.flow, event.run_id))
-        if found >= runs:
-            break
-    return found & runs
+    from streams.audit.spans import Place, Span
+    from streams.audit.stated import Stated
 
 
 class PartitionAudit:
@@ -136,9 +58,10 @@ class PartitionAudit:
 
     async def collect(self, deadline: float) -> None:
         """Read what was said; wait until `deadline` (monotonic) for what may be on its way."""
-        place, implied = self._place, self._implied
-        read_to = await self._take(self._verdicts, place.verdicts, await self._first_verdict())
-        self._begun_before = await self._look_back()
+        logs, place, implied = self._logs, self._place, self._implied
+        read_to = await take_verdicts(logs, place, self._span, self._verdicts)
+        lives = {one.life for one in implied.verdicts}
+        self._begun_before = await begun_before(logs, place, self._span, lives, self._verdicts)
         awaited = {
             one.verdict_id for one in implied.verdicts if one.life[:2] not in self._begun_before
         }
@@ -146,31 +69,6 @@ class PartitionAudit:
         if self._span.since_ms is None:
             offsets = implied.dead_letters.keys()
             await self._await(self._letters, place.dead_letters, None, offsets, deadline)
-
-    async def _first_verdict(self) -> int | None:
-        if self._span.since_ms is None:
-            return None
-        since_ms = max(self._span.since_ms - CLOCKS_APART_MS, 0)
-        return await self._logs.at(self._place.verdicts, since_ms)
-
-    async def _look_back(self) -> set[tuple[str, str]]:
-        """Return runs that began before the span: without their first events all is unlike.
-
-        Most show by a verdict, which bears when they opened. Only where nobody spoke of a run must
-        the log before the span be read.
-        """
-        said = self._verdicts.known()
-        unspoken = {one.life[:2] for one in self._implied.verdicts if one.verdict_id not in said}
-        if self._span.since_ms is None or not unspoken:
-            return set()
-        return await runs_before(self._logs, self._place.events, self._span.begin, unspoken)
-
-    async def _take(self, stated: Stated, place: TopicPartition, begin: int | None) -> int:
-        """Read what a partition holds now; return the offset behind it."""
-        end = await self._logs.ends(place)
-        async for batch in self._logs.read(place, end, begin):
-            stated.take(batch)
-        return end
 
     async def _await(
         self,
@@ -180,7 +78,7 @@ class PartitionAudit:
         awaited: AbstractSet[Any],
         deadline: float,
     ) -> None:
-        await self._take(stated, place, begin)
+        await read_into(self._logs, stated, place, begin)
         while not awaited <= stated.known() and time.monotonic() < deadline:
             stated.take(await self._logs.more(place))
 

@@ -80,7 +80,7 @@ class Recomputation:
                 except InvalidEvent as error:
                     reasons[record.offset] = error.reason
             records.append(Record(record.offset, record.timestamp * NS_PER_MS, event))
-        judged = await self._judge(records)
+        judged = await judge(self._engine, records, self._evaluate)
         reasons |= {refused.offset: refused.reason for refused in judged.refused}
         return Implied(
             [_implication(verdict.value) for verdict in judged.verdicts],
@@ -98,14 +98,16 @@ class Recomputation:
             raise InvalidEvent("wrong_partition", "", "its key belongs on another partition")
         return event
 
-    async def _judge(self, records: Sequence[Record]) -> Judged:
-        judging = self._engine.judge(records)
-        try:
-            calls = next(judging)
-            while True:
-                calls = judging.send(await self._evaluate(calls))
-        except StopIteration as done:
-            return done.value
+
+async def judge(engine: Partition, records: Sequence[Record], evaluate: Evaluate) -> Judged:
+    """Judge records, scripts included."""
+    judging = engine.judge(records)
+    try:
+        calls = next(judging)
+        while True:
+            calls = judging.send(await evaluate(calls))
+    except StopIteration as done:
+        return done.value
 
 
 def _implication(body: bytes) -> Implication:

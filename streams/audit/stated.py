@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 
@@ -11,6 +11,18 @@ from schemas.v1.dead_letter import DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, KeysView
+
+
+class Stated(Protocol):
+    """What collects the records of one partition by identity."""
+
+    def take(self, batch: Iterable[Any]) -> None:
+        """Take in records."""
+        ...
+
+    def known(self) -> KeysView[Any]:
+        """Return the identities that were seen."""
+        ...
 
 
 class Life(NamedTuple):
