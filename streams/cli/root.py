@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import config, dead_letters, demo, flow, replay, topics, verdicts, worker
+from streams.cli import config, dead_letters, demo, flow, replay, script, topics, verdicts, worker
 from streams.cli.outcomes import Duly
 
 app = typer.Typer(
@@ -17,8 +17,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
-    epilog="Exit codes: 0 fine, 1 a verdict failed (where asked for), 2 usage, 3 no verdict in "
-    "time, 4 the broker or the topics.",
+    epilog="Exit codes: 0 fine, 1 a verdict failed (where asked for) or a script did not say true, "
+    "2 usage, 3 no verdict in time, 4 the broker or the topics.",
 )
 
 
@@ -48,6 +48,7 @@ app.command("worker")(worker.worker)
 app.command("verdicts")(verdicts.verdicts)
 app.command("replay")(replay.replay)
 app.add_typer(flow.app)
+app.add_typer(script.app)
 app.add_typer(topics.app)
 app.add_typer(dead_letters.app)
 app.add_typer(config.app)

@@ -30,6 +30,10 @@ class Scripts:
         """Run scripts; the answers are in the order of the calls."""
         return self._runner.run(self._sandbox.evaluate(calls))
 
+    def refusal(self, engine: str, source: str, kind: str) -> str | None:
+        """Return why a script does not compile, with its line; None if it does."""
+        return self._runner.run(self._sandbox.check(engine, source, kind))
+
     def check(self, files: Sequence[FlowFile]) -> None:
         """Compile every script of the flows.
 

@@ -31,7 +31,7 @@ OTHER_PROGRAMS = {".", "docker", "pip", "python"}
 
 
 def is_offline(arguments: list[str]) -> bool:
-    return arguments[:1] == ["replay"] or arguments[:2] == ["flow", "validate"]
+    return arguments[0] in {"replay", "script"} or arguments[:2] == ["flow", "validate"]
 
 
 def do_nothing(*_arguments: object, **_settings: object) -> None: ...
