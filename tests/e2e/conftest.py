@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ def worker(deployment: Deployment) -> Generator[WorkerProcess]:
     made = deployment.worker()
     yield made
     made.close()
+    sys.stdout.write(made.log)  # shown if the test failed
 
 
 @contextmanager

@@ -106,6 +106,12 @@ class Subscriber(Reader):
         super().__init__(consumer)
         self.verdicts: defaultdict[str, list[Verdict]] = defaultdict(list)
 
+    async def read(self) -> Verdict:
+        """Return the next verdict, waiting for it if need be."""
+        verdict = orjson.loads((await self.next_record()).value)
+        self.verdicts[verdict["run_id"]].append(verdict)
+        return verdict
+
     async def verdict_of(
         self, run_id: str, accept: Callable[[Verdict], bool] = lambda _: True
     ) -> Verdict:
@@ -119,8 +125,7 @@ class Subscriber(Reader):
                 return verdict
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                verdict = orjson.loads((await self.next_record()).value)
-                self.verdicts[verdict["run_id"]].append(verdict)
+                verdict = await self.read()
                 if verdict["run_id"] == run_id and accept(verdict):
                     return verdict
 
