@@ -175,6 +175,17 @@ def test_R11_what_is_pending_at_max_open_still_fires():
             "a",
             {"b": "missing", "c": "unreached"},
         ),
+        # One that came, one that may be skipped and one that is owed: unreached.
+        (
+            [
+                {"id": "a"},
+                {"id": "b"},
+                {"id": "o", "required": False},
+                {"id": "c", "dep_ids": ["a", "o", "b"]},
+            ],
+            "a",
+            {"b": "missing", "o": "skipped", "c": "unreached"},
+        ),
         (
             [
                 {"id": "a"},
@@ -203,6 +214,7 @@ def test_R11_what_is_pending_at_max_open_still_fires():
         "behind an owed node too",
         "behind one that came too",
         "behind one that came and one that is owed",
+        "behind one of each",
         "any",
         "alternative",
     ],

@@ -320,3 +320,10 @@ def test_R15_latency_is_the_time_since_the_last_dependency():
     log.come(event("a", 0), event("b", 5), event("c", 12), event("c", 100))
     latencies: dict[str, Any] = {n: reading(log.last, n)["latency_ms"] for n in ("a", "b", "c")}
     assert latencies == {"a": None, "b": None, "c": 7.0}
+
+
+def test_R15_an_event_before_its_dependencies_has_no_latency():
+    """Where clocks differ there is no time to tell."""
+    log = Log(flow("a", "b"))
+    log.come(event("b", 0), event("a", 500), at=500)
+    assert reading(log.last, "b")["latency_ms"] is None

@@ -165,6 +165,19 @@ def test_R23_the_message_of_a_shared_deadline_names_the_time_that_it_gives():
     ]
 
 
+def test_R23_an_optional_alternative_gives_its_time_and_does_not_time_out():
+    """As long as it may come in time nobody is late; its own absence is no failure."""
+    log = Log(
+        branch(
+            {"id": "card", "conditions": timeout(1_000)},
+            {"id": "cash", "conditions": timeout(3_000), "required": False},
+        )
+    )
+    log.come(event("a", 0))
+    assert log.run_on(3_999) == []
+    assert summary(log.run_on(4_000)) == ["1 failed card timeout"]
+
+
 def test_R23_an_alternative_without_deadline_keeps_all_from_timing_out():
     """One that may come at any time leaves it to the window."""
     log = Log(branch({"id": "card", "conditions": timeout(1_000)}, CASH))
