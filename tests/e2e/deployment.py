@@ -62,12 +62,13 @@ class Deployment:
         files = [parse_flow(text, "flow.yaml") for text in flows]
         asyncio.run(publish(files, self.settings))
 
-    def audit(self) -> tuple[int, dict[str, Any]]:
+    def audit(self, *, patience_s: float = 10) -> tuple[int, dict[str, Any]]:
         """Run the audit as the program that it is; return its exit code and its findings."""
         finished = subprocess.run(
             [
                 *[sys.executable, "-m", "streams.audit", "--json"],
                 *["--bootstrap", self.settings.broker, "--prefix", self.settings.topic_prefix],
+                *["--patience", str(patience_s)],
             ],
             cwd=ROOT,
             stdout=subprocess.PIPE,
