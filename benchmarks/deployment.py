@@ -11,12 +11,12 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import psutil
 from aiokafka import TopicPartition
 
-from benchmarks.standard_job import PARTITIONS, definition
+from benchmarks.standard_job import PARTITIONS
 from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
+from streams.flow_files import dump_flow
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,12 +30,12 @@ class Deployment:
 
     Args:
         bootstrap: the broker, host:port.
-        validator: whether the job's flow has its validator.
+        flows: the definitions in force.
     """
 
-    def __init__(self, bootstrap: str, *, validator: bool) -> None:
+    def __init__(self, bootstrap: str, *flows: dict[str, Any]) -> None:
         self.bootstrap = bootstrap
-        self._validator = validator
+        self._flows = flows
         self._name = f"bench-{uuid.uuid4().hex[:8]}"
         self.events = self._topic(EVENTS.name)
         self.verdicts = self._topic(VERDICTS.name)
@@ -43,12 +43,13 @@ class Deployment:
         self.group = self._name
 
     def prepare(self) -> None:
-        """Create the topics and publish the flow; returns when it is in force."""
+        """Create the topics and publish the flows; returns when they are in force."""
         self._duly("topics", "apply")
         with tempfile.TemporaryDirectory() as folder:
-            flow = Path(folder) / "flow.yaml"
-            flow.write_bytes(orjson.dumps(definition(validator=self._validator)))  # JSON is YAML
-            self._duly("flow", "apply", str(flow))
+            files = [Path(folder) / f"{flow['flow']}.yaml" for flow in self._flows]
+            for file, flow in zip(files, self._flows, strict=True):
+                file.write_text(dump_flow(flow))
+            self._duly("flow", "apply", *map(str, files))
 
     @contextlib.contextmanager
     def worker(self) -> Generator[psutil.Process]:
@@ -72,7 +73,7 @@ class Deployment:
                     process.kill()
 
     def partitions(self, topic: str) -> list[TopicPartition]:
-        """Return all partitions of one of the job's topics."""
+        """Return all partitions of one of its topics."""
         return [TopicPartition(topic, number) for number in range(PARTITIONS)]
 
     def _topic(self, name: str) -> str:
@@ -85,6 +86,7 @@ class Deployment:
             "DULY_APP_ID": self._name,
             "DULY_PARTITIONS": str(PARTITIONS),
             "DULY_LOG_FORMAT": "json",
+            "DULY_WEB_PORT": "0",
         }
 
     def _duly(self, *arguments: str) -> None:

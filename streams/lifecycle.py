@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from streams.kafka.lease import Lease
     from streams.kafka.owners import Owners
     from streams.validators.sandbox import Sandbox
+    from streams.web import WebPage
 
 
 class Lifecycle:
@@ -26,6 +27,7 @@ class Lifecycle:
         reader: has read all definitions before the first batch is judged.
         sandbox: can run scripts before the first batch is judged.
         lease: looked at and stamped from the first assignment on.
+        page: is served already, and no longer after the stop.
         fail: ends the worker, non-zero.
     """
 
@@ -35,6 +37,7 @@ class Lifecycle:
         reader: DefinitionsReader,
         sandbox: Sandbox,
         lease: Lease,
+        page: WebPage,
         *,
         fail: Callable[[BaseException], None],
     ) -> None:
@@ -42,6 +45,7 @@ class Lifecycle:
         self._reader = reader
         self._sandbox = sandbox
         self._lease = lease
+        self._page = page
         self._fail = fail
         self._background: list[asyncio.Task[Any]] = []
 
@@ -68,7 +72,7 @@ class Lifecycle:
         self._owners.close()
         for task in self._background:
             task.cancel()
-        await asyncio.gather(self._reader.stop(), self._sandbox.stop())
+        await asyncio.gather(self._reader.stop(), self._sandbox.stop(), self._page.stop())
 
     def _watch(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -29,6 +29,7 @@ from streams.kafka.batch_transport import (
 from streams.kafka.connection import client_options, faust_brokers, faust_credentials
 from streams.kafka.definitions_reader import DefinitionsReader
 from streams.kafka.lease import Lease
+from streams.kafka.meter import Meter
 from streams.kafka.outbox import Destinations
 from streams.kafka.owners import Owners
 from streams.kafka.partition import Surroundings
@@ -39,6 +40,7 @@ from streams.lifecycle import Lifecycle
 from streams.log import get_logger
 from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox
+from streams.web import WebPage
 from streams.worker import Worker
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ def create_app(settings: Settings) -> faust.App:
     Raises:
         SettingsError: TLS cannot be set up as the settings say.
     """
-    app = faust.App(settings.app_id, **_faust_options(settings))
+    meter = Meter()
+    page = WebPage(meter.metrics)
+    app = faust.App(settings.app_id, **_faust_options(settings, page))
     # `faust worker` sets `web_enabled` whatever we say; its pages show table contents to anyone.
     app.boot_strategy.enable_web = False
     fail = partial(_fail, app)
@@ -102,6 +106,7 @@ def create_app(settings: Settings) -> faust.App:
         hold=lambda number: batch_consumer(app).hold(TP(events_topic, number)),
         release=lambda number: batch_consumer(app).release(TP(events_topic, number)),
         fail=fail,
+        meter=meter,
     )
     owners = Owners(runs, definitions, around, assigned=app.assignor.assigned_actives)
     app.transport = app.producer_transport = BatchTransport(
@@ -113,13 +118,16 @@ def create_app(settings: Settings) -> faust.App:
     )
 
     app.agent(events, name="judge-events")(judge_events(owners, fail))
-    Lifecycle(owners, reader, sandbox, lease, fail=fail).follow(app)
+    page.show(owners)
+    Lifecycle(owners, reader, sandbox, lease, page, fail=fail).follow(app)
     return app
 
 
-async def _prepare(settings: Settings) -> None:
-    """Make sure, before anything starts, that folder and broker are as the worker needs them."""
+async def _prepare(settings: Settings, page: WebPage) -> None:
+    """Make sure, before anything starts, that folder, port and broker are as the worker needs them."""
     _make_state_dir(settings)
+    if settings.web_port:
+        await page.start(settings.web_host, settings.web_port)
     await ensure_topics(settings)
     await commit_start_position(settings)
 
@@ -152,11 +160,11 @@ def _destinations(settings: Settings) -> Destinations:
     )
 
 
-def _faust_options(settings: Settings) -> dict[str, Any]:
+def _faust_options(settings: Settings, page: WebPage) -> dict[str, Any]:
     """Return how Faust is set up; what is not named here is at its default."""
     session_s = settings.session_timeout_ms / 1_000
     return {
-        "Worker": partial(Worker, prepare=partial(_prepare, settings)),
+        "Worker": partial(Worker, prepare=partial(_prepare, settings, page)),
         "autodiscover": False,
         "datadir": _state_dir(settings),
         "store": "memory://",

@@ -137,6 +137,16 @@ class Settings(BaseSettings):
     )
 
     # --- what it says
+    web_host: str = Field(
+        default="127.0.0.1",
+        description="Where `/livez`, `/readyz` and `/metrics` are served; `0.0.0.0` in a container.",
+    )
+    web_port: int = Field(
+        default=6066,
+        ge=0,
+        le=65_535,
+        description="The port for them; 0 serves nothing. Each worker of a machine needs its own.",
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",
         description="`json` lines, coloured `console` lines, or `auto`: console on a terminal.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
 
+from streams.pages import write_or_check
 from streams.settings import ENV_PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -70,16 +71,7 @@ def _range(field: FieldInfo) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page; with `--check`, only tell whether it is up to date."""
-    page = render_page()
-    if "--check" in arguments:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current != page:
-            sys.stderr.write(f"{PAGE} is out of date: run python -m streams.settings_page\n")
-            return 1
-        return 0
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page, encoding="utf-8")
-    return 0
+    return write_or_check(PAGE, render_page(), "python -m streams.settings_page", arguments)
 
 
 if __name__ == "__main__":

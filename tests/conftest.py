@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
 _EXIT_GRACE_S = 2.0
+
+# Many workers run at once on this machine; only those that are asked for show a page.
+os.environ["DULY_WEB_PORT"] = "0"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -59,6 +59,8 @@ class VerdictOut(NamedTuple):
     trigger: str
     due_ns: int | None
     """The due instant that made it, or None if an event did."""
+    decided_at_ns: int = 0
+    cause_kinds: tuple[str, ...] = ()
 
 
 class Refused(NamedTuple):
@@ -403,6 +405,8 @@ class Partition:
                 verdict["status"],
                 trigger,
                 None if place.at_event else now,
+                now,
+                tuple([kind for _, kind in decision.causes]),
             )
             batch.said.append((place, out))
         run.wake_at = next_due(run, now, failed=bool(decision.causes))

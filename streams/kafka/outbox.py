@@ -64,6 +64,7 @@ class Outbox:
         generation: the consumer group's generation, for the audit of zombies.
         remembered: called with the changelog offset up to which memory is durable.
         committed: the source offset up to which the partition is committed.
+        emitted: told of works whose verdicts are acknowledged.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Outbox:
         generation: Callable[[], int],
         remembered: Callable[[int], None],
         committed: Callable[[], int],
+        emitted: Callable[[list[Work]], None] = lambda _works: None,
     ) -> None:
         self._partition = partition
         self._destinations = destinations
@@ -82,6 +84,7 @@ class Outbox:
         self._generation = generation
         self._remembered = remembered
         self._committed = committed
+        self._note_emitted = emitted
         self._forgotten: dict[bytes, int] = {}
         self._judged: Mailbox[Work] = Mailbox()
         self._emitted: Mailbox[list[Work]] = Mailbox()
@@ -107,6 +110,7 @@ class Outbox:
                     [OutRecord(*learned) for work in works for learned in work.judged.learned],
                 ),
             )
+            self._note_emitted(works)
             self._emitted.put(works)
 
     async def remember(self) -> NoReturn:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+STUCK_S = 60.0
+"""How long an owner may be at one batch before the worker counts as dead."""
+
 SETTLE_TIMEOUT_S = 2.0
 """How long judged work may take to become durable before a partition is given up."""
 
@@ -52,6 +55,7 @@ class Owners:
         self._owners: dict[int, PartitionOwner] = {}
         self._partitions: dict[int, Partition] = {}
         self._rebalance_began: float | None = None
+        self._is_open = False  # assigned and recovered; a worker may have no partition
 
     def deliver(self, batch: Batch) -> None:
         """Give a batch to the owner of its partition; without one it is another worker's."""
@@ -85,13 +89,34 @@ class Owners:
             )
             self._owners[tp.partition] = owner
             owner.start()
+        self._is_open = True
+        duration_ms = self._rebalance_ms()
+        around.meter.metrics.count("duly_rebalances_total")
+        if duration_ms is not None:
+            around.meter.metrics.observe("duly_recovery_seconds", duration_ms / 1_000)
         log.info(
             "partitions assigned",
             partitions=list(self._owners),
             generation=around.generation(),
             open_runs=sum(partition.open_runs for partition in self._partitions.values()),
-            duration_ms=self._rebalance_ms(),
+            duration_ms=duration_ms,
         )
+
+    def measure(self) -> None:
+        """Bring the gauges of all partitions up to date."""
+        for owner in self._owners.values():
+            owner.measure()
+
+    def why_stuck(self) -> str | None:
+        """Return why the worker should be restarted, or None: an owner does not get through a batch."""
+        for number, owner in self._owners.items():
+            if (stuck_s := owner.stuck_s()) > STUCK_S:
+                return f"partition {number} has been at one batch for {stuck_s:.0f} s"
+        return None
+
+    def why_not_ready(self) -> str | None:
+        """Return why nothing is judged yet, or None."""
+        return None if self._is_open else "partitions are not assigned and recovered yet"
 
     async def settle(self) -> None:
         """Let what is judged become durable, in all partitions at once, for a bounded time."""
@@ -107,10 +132,13 @@ class Owners:
         if self._owners:
             log.info("partitions given up", partitions=list(self._owners))
         lost = [number for number, owner in self._owners.items() if not owner.close()]
+        for number in self._owners:
+            self._around.meter.metrics.forget_partition(number)
         for number in lost:
             log.warning("partition given up with work under way", partition=number)
             self._store.poison(number)
         self._owners.clear()
+        self._is_open = False
         return not lost
 
     def _partition(self, number: int, topic: str) -> Partition:

@@ -11,13 +11,14 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from streams.kafka.batch_transport import OutRecord
 from streams.kafka.dead_letters import dead_letter
 from streams.kafka.mailbox import Mailbox
+from streams.kafka.meter import Meter
 from streams.kafka.outbox import Append, Destinations, Outbox, Work
 from streams.kafka.records import CLOCK_HEADER, NS_PER_MS, Decoder
 from streams.kafka.stream_clock import ClockRecords
@@ -26,6 +27,7 @@ from streams.log import get_logger
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from schemas.errors import DeadLetterReason
     from streams.engine.partition import Judged, Partition, Record
     from streams.engine.scripts import ScriptAnswer, ScriptCall
 
@@ -64,6 +66,7 @@ class Surroundings:
         hold: stop fetching a partition, by number.
         release: fetch it again.
         fail: ends the worker, non-zero.
+        meter: counts and times for the metrics.
     """
 
     destinations: Destinations
@@ -76,6 +79,7 @@ class Surroundings:
     hold: Callable[[int], None]
     release: Callable[[int], None]
     fail: Callable[[BaseException], None]
+    meter: Meter = field(default_factory=Meter)
 
 
 class PartitionOwner:
@@ -108,9 +112,12 @@ class PartitionOwner:
             generation=around.generation,
             remembered=remembered,
             committed=partial(around.committed, number),
+            emitted=self._emitted,
         )
         self._records = 0  # between fetch and commit
         self._batches = 0
+        self._at_hand: Batch | None = None
+        self._at_hand_since = 0.0
         self._is_held = False
         self._settled = asyncio.Event()
         self._settled.set()
@@ -149,12 +156,28 @@ class PartitionOwner:
             task.cancel()
         return self._settled.is_set()
 
+    def measure(self) -> None:
+        """Bring the gauges of this partition up to date, for whoever reads the metrics now."""
+        now_ns = time.time_ns()
+        self._around.meter.stands(
+            self._number,
+            open_runs=self._partition.open_runs,
+            fetched=self._records,
+            clock_lag_ns=max(0, now_ns - self._partition.clock_ns),
+            oldest_ns=0 if self._at_hand is None else max(0, now_ns - _recorded_ns(self._at_hand)),
+        )
+
+    def stuck_s(self) -> float:
+        """Return for how long the batch at hand has been judged; 0 when there is none."""
+        return 0.0 if self._at_hand is None else time.monotonic() - self._at_hand_since
+
     # --- judging
 
     async def _judge_batches(self) -> NoReturn:
         while True:
-            batch = await self._inbox.take()
-            self._outbox.put(await self._judge(batch))
+            self._at_hand, self._at_hand_since = await self._inbox.take(), time.monotonic()
+            self._outbox.put(await self._judge(self._at_hand))
+            self._at_hand = None
             self._moved.set()
             await asyncio.sleep(0)  # a full inbox must not starve other partitions
 
@@ -178,6 +201,7 @@ class PartitionOwner:
                 offset=source[-1].offset,
                 reasons=dict(reasons),
             )
+        self._measure(decoded.records, judged, reasons)
         return Work(judged, letters, lambda: self._done(batch))
 
     async def _ask(self, records: list[Record]) -> Judged:
@@ -186,7 +210,10 @@ class PartitionOwner:
         try:
             calls = next(judging)
             while True:
-                calls = judging.send(await self._around.evaluate(calls))
+                began = time.perf_counter()
+                answers = await self._around.evaluate(calls)
+                self._around.meter.asked(calls, time.perf_counter() - began)
+                calls = judging.send(answers)
         except StopIteration as finished:
             return finished.value
 
@@ -206,6 +233,7 @@ class PartitionOwner:
     async def _append_clock_record(self) -> None:
         sent_ns = time.time_ns()
         self._clock.appended(sent_ns)
+        self._around.meter.wrote_clock_record()
         appended = await self._around.append(
             self._around.destinations.events,
             self._number,
@@ -214,6 +242,21 @@ class PartitionOwner:
         if appended is not None:
             timestamp_ns = appended.timestamp_ms * NS_PER_MS
             self._clock.acknowledged(timestamp_ns, sent_ns, time.time_ns())
+
+    # --- metrics
+
+    def _emitted(self, works: list[Work]) -> None:
+        now_ns = time.time_ns()
+        for work in works:
+            self._around.meter.emitted(work.judged.verdicts, now_ns)
+
+    def _measure(
+        self, records: list[Record], judged: Judged, reasons: Counter[DeadLetterReason]
+    ) -> None:
+        self._around.meter.judged(judged, reasons)
+        last = records[-1]
+        if last.event is not None:
+            self._around.meter.sampled(last.event.ts, last.timestamp_ns)
 
     # --- bounds
 
@@ -246,3 +289,8 @@ class PartitionOwner:
     def _report(self, task: asyncio.Task[NoReturn]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._around.fail(error)
+
+
+def _recorded_ns(batch: Batch) -> int:
+    """Return when the oldest record of a batch was recorded."""
+    return batch.message.value[0].timestamp * NS_PER_MS

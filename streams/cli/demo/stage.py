@@ -65,6 +65,7 @@ def demo_settings(broker: Broker, folder: Path) -> Settings:
         "DULY_PARTITIONS": str(PARTITIONS),
         "DULY_STATE_DIR": str(folder),
         "DULY_LOG_FORMAT": "json",
+        "DULY_WEB_PORT": "0",
     }
     if broker.kind == "embedded":
         os.environ |= {
