@@ -17,18 +17,19 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def ended_by_signals() -> Generator[None]:
-    """Let the first signal end the block as Ctrl-C does, and ignore all that follow."""
+    """Let the first signal end the block as Ctrl-C does, and ignore all that follow.
+
+    They are ignored until the process has ended: its exit code is to say what happened.
+    """
 
     def interrupt(*_signal: object) -> NoReturn:
         ignore_signals()
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def ignore_signals() -> None:
