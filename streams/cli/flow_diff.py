@@ -54,7 +54,7 @@ def diff(
     if first.definition.flow != second.definition.flow:
         say(f"note: these are two flows, {first.definition.flow} and {second.definition.flow}")
     if fail and found:
-        raise typer.Exit(ExitCode.VERDICT_FAILED)
+        raise typer.Exit(ExitCode.DIFFERENT)
 
 
 def _as_text(first: Source, second: Source, found: Sequence[Change]) -> Iterator[str]:

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     VERDICT_FAILED = 1
+    DIFFERENT = 1  # what was compared is not the same
     USAGE = 2
     NO_VERDICT = 3
     INFRASTRUCTURE = 4
