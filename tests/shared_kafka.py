@@ -2,16 +2,18 @@
 
 A keeper process starts the broker and stops it when nobody holds `users.lock` any more. Users hold
 that lock shared, and the kernel drops the lock of a user that dies: there is no count to get wrong.
+The keeper is nobody's child, so that a test which looks at its own processes does not meet it.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from streams.errors import BrokerUnavailable
 from streams.kafka.broker import APACHE_KINDS, start_broker
@@ -36,65 +38,80 @@ class SharedKafka:
         Raises:
             BrokerUnavailable: no Apache Kafka can be had here; the message says what to install.
         """
-        self._keeper: subprocess.Popen[str] | None = None
+        self._folder = folder
+        self._started_it = False
         self._users = (folder / "users.lock").open("w")
         address = folder / "bootstrap"
-        with _locked(folder / "start.lock"):
+        with _locked(folder / "start.lock", fcntl.LOCK_EX):
             # Waits for a keeper that is just ending: it removed the address before.
             fcntl.flock(self._users, fcntl.LOCK_SH)
             if not address.exists():
-                self._start_keeper(folder)
+                self._start_keeper()
             self.bootstrap = address.read_text()
 
     def leave(self) -> None:
-        """Let the broker go; the process that started the keeper waits until it has ended."""
+        """Let the broker go; the process that started it waits until it has ended."""
         self._users.close()
-        if self._keeper is not None:
-            self._keeper.wait()
+        if self._started_it:
+            with _locked(self._folder / "keeper.lock", fcntl.LOCK_SH):
+                pass
 
-    def _start_keeper(self, folder: Path) -> None:
-        self._keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.shared_kafka", str(folder)],
+    def _start_keeper(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.shared_kafka", str(self._folder)],
+            capture_output=True,
+            check=False,
             cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
+            stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the users; the keeper sees them go
+            text=True,
         )
-        with _output(self._keeper) as output:
-            answer = output.readline().strip()
-            if answer != _READY:
-                self.leave()
-                raise BrokerUnavailable(f"{answer}\n{output.read()}")
+        if done.returncode:
+            self.leave()
+            raise BrokerUnavailable(done.stderr)
+        self._started_it = True
 
 
 def keep(folder: Path) -> None:
-    """Run the broker for as long as anybody uses it."""
-    with (
-        start_broker(APACHE_KINDS, ROOT / ".duly") as broker,
-        (folder / "users.lock").open() as users,
-    ):
-        address = folder / "bootstrap"
+    """Run the broker for as long as anybody uses it, in a process that nobody waits for.
+
+    The process that called it exits once the broker serves, or with the reason why it does not.
+    """
+    ready, answer = os.pipe()
+    if os.fork():
+        os.close(answer)
+        with os.fdopen(ready) as said:
+            message = said.read()
+        sys.exit(None if message == _READY else message or f"see {folder / 'keeper.log'}")
+    with (folder / "keeper.log").open("w") as log:
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    with _locked(folder / "keeper.lock", fcntl.LOCK_EX), os.fdopen(answer, "w") as caller:
+        _serve(folder, caller)
+
+
+def _serve(folder: Path, caller: TextIO) -> None:
+    address = folder / "bootstrap"
+    try:
+        broker = start_broker(APACHE_KINDS, ROOT / ".duly")
+    except BrokerUnavailable as error:
+        caller.write(str(error))
+        return
+    with broker:
         address.write_text(broker.bootstrap)
-        sys.stdout.write(f"{_READY}\n")
-        sys.stdout.close()
-        fcntl.flock(users, fcntl.LOCK_EX)
-        address.unlink()
-
-
-def _output(process: subprocess.Popen[str]) -> IO[str]:
-    assert process.stdout is not None  # it was opened as a pipe
-    return process.stdout
+        caller.write(_READY)
+        caller.close()
+        with _locked(folder / "users.lock", fcntl.LOCK_EX):
+            address.unlink()
+            broker.close()
 
 
 @contextmanager
-def _locked(path: Path) -> Generator[None]:
+def _locked(path: Path, how: int) -> Generator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, how)
         yield
 
 
 if __name__ == "__main__":
-    try:
-        keep(Path(sys.argv[1]))
-    except BrokerUnavailable as error:
-        sys.exit(sys.stdout.write(f"{error}\n"))
+    keep(Path(sys.argv[1]))

@@ -66,8 +66,11 @@ class ServerProcess:
         self._wait(None)
 
     def pause(self) -> None:
-        """Freeze the process."""
+        """Freeze the process; return when all of its threads stand still."""
         self._signal(signal.SIGSTOP)
+        if self.running and sys.platform == "linux":
+            # Waits for its stop, or its end, and leaves the end to be seen by `running`.
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let a frozen process go on."""

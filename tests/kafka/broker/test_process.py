@@ -68,11 +68,18 @@ def test_stop_kills_what_does_not_heed(server: ServerProcess) -> None:
 
 
 def test_pause_freezes_and_resume_thaws(server: ServerProcess) -> None:
-    pid = start(server, WAITS).pid
+    process = start(server, WAITS)
     server.pause()
-    assert os.waitid(os.P_PID, pid, os.WSTOPPED)
+    assert process.status() == psutil.STATUS_STOPPED
     server.resume()
-    assert os.waitid(os.P_PID, pid, os.WCONTINUED)
+    assert os.waitid(os.P_PID, process.pid, os.WCONTINUED)
+
+
+def test_pausing_what_has_ended_does_not_wait(server: ServerProcess) -> None:
+    process = start(server, WAITS)
+    process.kill()
+    server.pause()
+    assert not server.running
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_it(server: ServerProcess) -> None:
