@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.e2e.traffic import Subscriber
     from tests.e2e.worker_process import WorkerProcess
 
-pytestmark = [pytest.mark.xdist_group("e2e-crashes"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("e2e-crashes"), pytest.mark.slow, pytest.mark.timeout(240)]
 
 RUNS_PER_SECOND = 300
 KILLS = 3
