@@ -8,6 +8,7 @@ of that name: Faust would take it for the app.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,11 @@ def check_own_packages() -> None:
 
 def _create_app() -> Any:
     check_own_packages()
-    # Only now: these load Faust, and read what the check has just vouched for.
+    # Only now: these read what the check has just vouched for.
     from streams.log import configure_logging  # noqa: PLC0415
-    from streams.pipeline import create_app  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     configure_logging(settings)
-    return create_app(settings)
+    # By name: an import here would make every module of this package depend on Faust.
+    return import_module("streams.pipeline").create_app(settings)
