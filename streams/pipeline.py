@@ -20,8 +20,8 @@ from streams.agents.definitions import take_definitions
 from streams.agents.events import judge_events
 from streams.engine.definitions import Definitions
 from streams.errors import SettingsError
+from streams.kafka.batch_consumer import BatchSchema
 from streams.kafka.batch_transport import (
-    BatchSchema,
     BatchTransport,
     batch_consumer,
     batch_producer,

@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schemas.v1.dead_letter import DeadLetter
-from streams.kafka.batch_transport import OutRecord
+from streams.kafka.batch_producer import OutRecord
 
 if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason
 
 
+MOST_BYTES = 1536 * 1024
+"""What a dead letter may take at most; a record that was compressed may be larger than the topic
+takes uncompressed, and must not stop the worker."""
+
+
 def dead_letter(record: Any, reason: DeadLetterReason, error: str) -> OutRecord:
     """Return the dead letter of a source record: its key, value and headers, and ours.
+
+    Of a record that is too large to be kept whole, the first `MOST_BYTES` of the value are kept.
 
     Args:
         record: the `aiokafka.ConsumerRecord` as it was read.
@@ -26,4 +33,11 @@ def dead_letter(record: Any, reason: DeadLetterReason, error: str) -> OutRecord:
         source_partition=record.partition,
         source_offset=record.offset,
     )
+    if _size_bytes(record) > MOST_BYTES:
+        return OutRecord(None, (record.value or b"")[:MOST_BYTES], letter.to_headers())
     return OutRecord(record.key, record.value, [*record.headers, *letter.to_headers()])
+
+
+def _size_bytes(record: Any) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers

@@ -15,14 +15,14 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 from schemas import headers
-from streams.kafka.batch_transport import OutRecord
+from streams.kafka.batch_producer import OutRecord
 from streams.kafka.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from streams.engine.partition import Judged
-    from streams.kafka.batch_transport import Appended
+    from streams.kafka.batch_producer import Appended
 
 
 class Append(Protocol):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from streams.kafka.batch_transport import OutRecord
+from streams.kafka.batch_producer import OutRecord
 from streams.kafka.dead_letters import dead_letter
 from streams.kafka.mailbox import Mailbox
 from streams.kafka.meter import Meter

@@ -13,7 +13,7 @@ from streams.kafka.dead_letters import dead_letter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.kafka.batch_transport import OutRecord
+    from streams.kafka.batch_producer import OutRecord
 
 NS_PER_MS = 1_000_000
 

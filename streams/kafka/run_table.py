@@ -15,7 +15,7 @@ from faust.stores.base import Store
 from schemas import headers
 from streams.engine.state import state_offset
 from streams.errors import UnreadableState
-from streams.kafka.batch_transport import BatchSchema
+from streams.kafka.batch_consumer import BatchSchema
 from streams.log import faust_logger
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from streams.engine.definitions import Definitions
-from streams.kafka.batch_transport import Appended, OutRecord
+from streams.kafka.batch_producer import Appended, OutRecord
 from streams.kafka.outbox import Destinations
 from streams.kafka.partition import Surroundings
 from tests.kafka.records import PARTITIONS

@@ -14,16 +14,9 @@ from faust.types import TP
 
 from schemas.topics import VERDICTS
 from streams.errors import LeaseLost, UnreadableRecords
-from streams.kafka.batch_transport import (
-    FETCH_MAX_WAIT_MS,
-    Appended,
-    BatchConsumer,
-    BatchProducer,
-    BatchTransport,
-    OutRecord,
-    batch_consumer,
-    batch_producer,
-)
+from streams.kafka.batch_consumer import FETCH_MAX_WAIT_MS, BatchConsumer
+from streams.kafka.batch_producer import Appended, BatchProducer, OutRecord
+from streams.kafka.batch_transport import BatchTransport, batch_consumer, batch_producer
 from streams.kafka.lease import Lease
 from streams.kafka.topics import ensure_topics, full_name
 from streams.settings import Settings

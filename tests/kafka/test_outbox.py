@@ -9,7 +9,7 @@ import pytest
 
 from schemas.headers import GENERATION, OFFSET, PRODUCED_AT
 from streams.engine.partition import Judged, VerdictOut
-from streams.kafka.batch_transport import OutRecord
+from streams.kafka.batch_producer import OutRecord
 from streams.kafka.outbox import Outbox, Work
 from tests.kafka.ports import DESTINATIONS, Log
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from schemas.headers import TYPE
 from schemas.v1.dead_letter import DeadLetter
+from streams.kafka.dead_letters import MOST_BYTES
 from streams.kafka.records import CLOCK_HEADER, Decoder
 from tests.kafka.records import PARTITIONS, T_MS, event, record, run_on
 
 if TYPE_CHECKING:
-    from streams.kafka.batch_transport import OutRecord
+    from streams.kafka.batch_producer import OutRecord
 
 
 def decode_one(source: object, partition: int = 0) -> tuple[object, list[OutRecord]]:
@@ -97,3 +98,17 @@ def test_a_clock_header_does_not_hide_an_event() -> None:
     source = record(event(run_id=run_id), key=run_id.encode(), headers=[CLOCK_HEADER])
     decoded = Decoder(0, PARTITIONS).decode([source])
     assert decoded.records[0].event is not None
+
+
+def test_R20_a_record_too_large_to_be_kept_whole_is_cut_and_says_why() -> None:
+    """Compressed, it fitted into the events topic; the dead-letter topic takes it as it is."""
+    for huge in (
+        record(b"x" * (MOST_BYTES + 1), key=b"k"),
+        record(b"x", key=b"k" * (MOST_BYTES + 1)),
+        record(b"x", key=b"k", headers=[("h", b"v" * (MOST_BYTES + 1))]),
+    ):
+        _, (letter,) = decode_one(huge)
+        assert letter.value == (huge.value or b"")[:MOST_BYTES]
+        assert letter.key is None
+        about = DeadLetter.from_headers(letter.headers)
+        assert about.reason in {"too_big", "not_json"}

@@ -20,13 +20,9 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from mode import Worker as ModeWorker
 
-from streams.kafka.batch_transport import (
-    BatchConsumer,
-    BatchConsumerThread,
-    BatchProducer,
-    BatchSchema,
-    BatchTransport,
-)
+from streams.kafka.batch_consumer import BatchConsumer, BatchConsumerThread, BatchSchema
+from streams.kafka.batch_producer import BatchProducer
+from streams.kafka.batch_transport import BatchTransport
 from streams.kafka.run_table import RECOVERY_BUFFER_SIZE, RunStore, RunTable
 from streams.worker import Worker
 
