@@ -1,40 +1,51 @@
-"""`python -m benchmarks [--json] [--short]`: all figures, on one Kafka in one run; the ratios are what counts."""
+"""`python -m benchmarks`: all figures, on one Kafka in one run; the ratios are what counts."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
-from typing import Any
+from typing import NamedTuple
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.deployment import Deployment
 from benchmarks.latency import measure_latency
+from benchmarks.profiler import Profiler
+from benchmarks.report import Row, print_table, say
+from benchmarks.standard_job import definition
 from benchmarks.throughput import load, measure_ceiling, measure_worker
-from streams.kafka.broker import start_broker
+from streams.kafka.broker import APACHE_KINDS, start_broker
 
-FULL_EVENTS, SHORT_EVENTS = 400_000, 60_000
-FULL_SECONDS, SHORT_SECONDS = 20.0, 5.0
+VALIDATORS = (0, 1)
+"""How many python validators a run meets, figure by figure."""
 
-Row = dict[str, Any]
+
+class Size(NamedTuple):
+    """How much work is measured."""
+
+    events: int
+    seconds: float
+
+
+FULL = Size(400_000, 30.0)
+SHORT = Size(60_000, 12.0)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--short", action="store_true", help="a part of the work, for a first look")
     parser.add_argument(
-        "--short", action="store_true", help="a tenth of the work, for a first look"
+        "--profile", action="store_true", help="say what the worker's time goes to (needs py-spy)"
     )
     arguments = parser.parse_args()
-    count = SHORT_EVENTS if arguments.short else FULL_EVENTS
-    seconds = SHORT_SECONDS if arguments.short else FULL_SECONDS
-    with start_broker() as broker:
+    profiler = Profiler.find() if arguments.profile else None
+    with start_broker(APACHE_KINDS) as broker:
         say(f"broker: {broker.kind} on {broker.bootstrap}")
-        figures = asyncio.run(measure(broker.bootstrap, count, seconds))
+        size = SHORT if arguments.short else FULL
+        figures = asyncio.run(measure(broker.bootstrap, size, profiler))
     if arguments.json:
         sys.stdout.buffer.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
     else:
@@ -42,49 +53,38 @@ def main() -> None:
             print_table(title, rows)
 
 
-async def measure(bootstrap: str, count: int, seconds: float) -> dict[str, list[Row]]:
+async def measure(
+    bootstrap: str, size: Size, profiler: Profiler | None = None
+) -> dict[str, list[Row]]:
     """Return the tables of all figures."""
-    throughput: list[Row] = []
-    ceiling: float | None = None
-    for validator in (False, True):
-        deployment = Deployment(bootstrap, validator=validator)
-        deployment.prepare()
-        say(f"loading {count} events")
-        passing = await load(deployment, count)
-        if ceiling is None:
-            bare = await measure_ceiling(deployment, count)
-            throughput.append(bare.row())
-            ceiling = bare.per_second
-        what = f"one worker, {'a python validator on pay' if validator else 'no validator'}"
-        say(f"measuring {what}")
-        worker = await measure_worker(deployment, count, passing, what, ceiling)
-        throughput.append(worker.row())
-    deployment = Deployment(bootstrap, validator=True)
+    tables: dict[str, list[Row]] = {}
+    tables["throughput of the standard job"] = await _throughput(bootstrap, size, profiler)
+    if profiler is not None:
+        tables |= profiler.tables()
+    deployment = Deployment(bootstrap, definition(1))
     deployment.prepare()
     say("measuring latency")
-    latency = [figure.row() for figure in await measure_latency(deployment, seconds)]
-    return {"throughput of the standard job": throughput, "latency": latency}
+    tables["latency"] = [figure.row() for figure in await measure_latency(deployment, size.seconds)]
+    return tables
 
 
-def print_table(title: str, rows: list[Row]) -> None:
-    """Print rows that have the same columns."""
-    table = Table(title=title, title_justify="left")
-    for column in rows[0]:
-        table.add_column(column, justify="left" if column == "measured" else "right")
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
-    Console().print(table)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def say(text: str) -> None:
-    """Tell what goes on, on stderr: stdout is for figures."""
-    sys.stderr.write(f"{text}\n")
+async def _throughput(bootstrap: str, size: Size, profiler: Profiler | None) -> list[Row]:
+    rows: list[Row] = []
+    ceiling: float | None = None
+    for validators in VALIDATORS:
+        deployment = Deployment(bootstrap, definition(validators))
+        deployment.prepare()
+        say(f"loading {size.events} events")
+        job = await load(deployment, size.events)
+        if ceiling is None:
+            bare = await measure_ceiling(deployment, job)
+            rows.append(bare.row())
+            ceiling = bare.per_second
+        what = f"one worker, {validators or 'no'} python validator"
+        say(f"measuring {what}")
+        worker = await measure_worker(deployment, job, what, ceiling, profiler)
+        rows.append(worker.row())
+    return rows
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import psutil
 from aiokafka import TopicPartition
 
 from benchmarks.standard_job import PARTITIONS
-from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
+from schemas.topics import DEAD_LETTERS, EVENTS, RUNS_CHANGELOG, VERDICTS, topic_name
 from streams.flow_files import dump_flow
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Deployment:
         self.events = self._topic(EVENTS.name)
         self.verdicts = self._topic(VERDICTS.name)
         self.dead_letters = self._topic(DEAD_LETTERS.name)
+        self.changelog = topic_name(RUNS_CHANGELOG.name, app_id=self._name)
         self.group = self._name
 
     def prepare(self) -> None:

@@ -1,11 +1,13 @@
 """The standard job, defined once: what every figure of throughput and latency is about.
 
 Four partitions; events of about 300 bytes; four nodes a run (cart → pay → ship → deliver) with timeouts of 5 s and,
-where a figure says so, one python validator on pay or one on each node after cart; 1 000 runs open at once; 1 % of the runs lack their last event.
+where a figure says so, one python validator on pay or one on each node after cart; 1 000 runs open at once; 1 % of the
+runs lack their last event.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +21,9 @@ PARTITIONS = 4
 NODES = ("cart", "pay", "ship", "deliver")
 TIMEOUT_MS = 5_000
 OPEN_RUNS = 1_000
+LAST_STEP = len(NODES) - 1
+STEP_RUNS = OPEN_RUNS // LAST_STEP
+"""How many runs open between two steps of one run."""
 UNFINISHED = 0.01
 VALIDATOR = 'data["amount"] == ctx["data"]["amount"]'
 FLOW = "checkout"
@@ -48,21 +53,27 @@ def definition(validators: int) -> dict[str, Any]:
 
 
 def events(count: int, now_ns: int, *, seed: int = 1) -> Iterator[JobEvent]:
-    """Yield events of the job in the order in which services produce them, a microsecond apart, from `now_ns` on."""
+    """Yield events of the job in the order in which services produce them, a microsecond apart, from `now_ns` on.
+
+    Runs open steadily, each takes its next step when `OPEN_RUNS` / 3 more have opened: of four events that follow each
+    other, one opens a run and one completes another.
+    """
     draw = random.Random(seed).random
     prefix = uuid.uuid4().hex[:8]
-    runs = [(f"order-{prefix}-{number:08d}", 0) for number in range(OPEN_RUNS)]
-    opened = OPEN_RUNS
-    for number in range(count):
-        place = number % OPEN_RUNS
-        run_id, step = runs[place]
-        yield _event(run_id, step, now_ns + number * 1_000)
-        step += 1
-        if step == len(NODES) or (step == len(NODES) - 1 and draw() < UNFINISHED):
-            runs[place] = (f"order-{prefix}-{opened:08d}", 0)
-            opened += 1
-        else:
-            runs[place] = (run_id, step)
+    unfinished: set[int] = set()
+    made = 0
+    for opened in itertools.count():
+        if draw() < UNFINISHED:
+            unfinished.add(opened)
+        for step in range(len(NODES)):
+            run = opened - step * STEP_RUNS
+            if run < 0 or (step == LAST_STEP and run in unfinished):
+                unfinished.discard(run)
+                continue
+            if made == count:
+                return
+            yield _event(f"order-{prefix}-{run:08d}", step, now_ns + made * 1_000)
+            made += 1
 
 
 def _event(run_id: str, step: int, ts: int) -> JobEvent:
@@ -78,4 +89,4 @@ def _event(run_id: str, step: int, ts: int) -> JobEvent:
     }
     key = run_id.encode()
     partition = murmur2_partition(key, PARTITIONS)
-    return JobEvent(partition, key, encode_json(content), completes=step == len(NODES) - 1)
+    return JobEvent(partition, key, encode_json(content), completes=step == LAST_STEP)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from benchmarks.figures import Throughput
 from benchmarks.standard_job import NODES, PARTITIONS, events
@@ -15,18 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from benchmarks.deployment import Deployment
+    from benchmarks.profiler import Profiler
 
 POLL_RECORDS = 2_000
 BATCH_BYTES = 512 * 1024
 PATIENCE_MS = 1_000
 STALL_S = 60.0
 """A worker that says nothing for this long has stalled."""
+COMMIT_POLL_S = 0.05
 WARM = 0.1
 """The share of the verdicts that is not measured: the worker starts."""
 
 
-async def load(deployment: Deployment, count: int) -> int:
-    """Write the job's events to its topic before anybody reads; returns how many runs pass."""
+class Job(NamedTuple):
+    """What was loaded: how many events, and how many of their runs pass."""
+
+    events: int
+    passing: int
+
+
+async def load(deployment: Deployment, count: int) -> Job:
+    """Write the job's events to its topic before anybody reads."""
     producer = AIOKafkaProducer(
         bootstrap_servers=deployment.bootstrap, acks="all", max_batch_size=BATCH_BYTES
     )
@@ -38,10 +50,10 @@ async def load(deployment: Deployment, count: int) -> int:
     async with producer:
         for partition, records in enumerate(waiting):
             await _append(producer, deployment.events, partition, records)
-    return passing
+    return Job(count, passing)
 
 
-async def measure_ceiling(deployment: Deployment, count: int) -> Throughput:
+async def measure_ceiling(deployment: Deployment, job: Job) -> Throughput:
     """Take all events with a bare aiokafka loop: decode, count by run, produce a verdict for a whole one.
 
     Nothing is durable and nothing is judged; more than this no worker in Python can reach.
@@ -55,7 +67,7 @@ async def measure_ceiling(deployment: Deployment, count: int) -> Throughput:
     async with consumer, producer:
         consumer.assign(deployment.partitions(deployment.events))
         began, began_cpu = time.perf_counter(), time.process_time()
-        while taken < count:
+        while taken < job.events:
             fetched = await consumer.getmany(timeout_ms=PATIENCE_MS, max_records=POLL_RECORDS)
             for tp, records in fetched.items():
                 taken += len(records)
@@ -74,19 +86,61 @@ async def measure_ceiling(deployment: Deployment, count: int) -> Throughput:
 
 
 async def measure_worker(
-    deployment: Deployment, count: int, passing: int, what: str, ceiling: float
+    deployment: Deployment,
+    job: Job,
+    what: str,
+    ceiling: float,
+    profiler: Profiler | None = None,
 ) -> Throughput:
-    """Start a worker on the loaded topic and follow its verdicts until all are there and its offsets are committed."""
-    consumer = _consumer(deployment)
-    async with consumer:
+    """Start a worker on the loaded topic and follow it until its last verdict is read and its last state written.
+
+    Its offsets must be committed then; the wait for the next commit is not counted.
+    """
+    async with _consumer(deployment) as consumer:
         consumer.assign(deployment.partitions(deployment.verdicts))
         with deployment.worker() as process:
-            said = await _count_verdicts(consumer, round(passing * WARM))
-            began, began_cpu, warm = time.perf_counter(), sum(process.cpu_times()[:2]), said
-            said += await _count_verdicts(consumer, passing - said)
-            ended, ended_cpu = time.perf_counter(), sum(process.cpu_times()[:2])
-    share = (said - warm) / passing
-    return Throughput(what, round(count * share), ended - began, ended_cpu - began_cpu, ceiling)
+            said = warm = await _count_verdicts(consumer, round(job.passing * WARM))
+            began, began_cpu = time.time(), sum(process.cpu_times()[:2])
+            with profiler.sample(process.pid, what) if profiler else nullcontext():
+                said += await _count_verdicts(consumer, job.passing - said)
+                ended = time.time()
+                await _wait_for_commits(deployment)
+            ended_cpu = sum(process.cpu_times()[:2])
+    ended = max(ended, await _last_written(deployment))
+    share = (said - warm) / job.passing
+    return Throughput(
+        what, round(job.events * share), ended - began, ended_cpu - began_cpu, ceiling
+    )
+
+
+async def _wait_for_commits(deployment: Deployment) -> None:
+    """Return when the group has committed all that the events topic holds; raises if it does not."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=deployment.bootstrap)
+    await admin.start()
+    try:
+        async with _consumer(deployment) as consumer, asyncio.timeout(STALL_S):
+            events = deployment.partitions(deployment.events)
+            while True:
+                committed = await admin.list_consumer_group_offsets(deployment.group)
+                ends = await consumer.end_offsets(events)
+                if all(tp in committed and committed[tp].offset == ends[tp] for tp in events):
+                    return
+                await asyncio.sleep(COMMIT_POLL_S)
+    finally:
+        await admin.close()
+
+
+async def _last_written(deployment: Deployment) -> float:
+    """Return when the last state of a run was written, by the clock of this machine, in seconds."""
+    changelog = deployment.partitions(deployment.changelog)
+    last_ms = 0
+    async with _consumer(deployment) as consumer:
+        consumer.assign(changelog)
+        for tp, end in (await consumer.end_offsets(changelog)).items():
+            consumer.seek(tp, max(end - 1, 0))
+            if end:
+                last_ms = max(last_ms, (await consumer.getone(tp)).timestamp)
+    return last_ms / 1_000
 
 
 async def _count_verdicts(consumer: Any, wanted: int) -> int:
