@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -80,8 +80,10 @@ def _heading(change: Change, node: str | None) -> Iterator[str]:
 
 
 def _field(change: Change) -> Iterator[str]:
+    from streams.cli.values import value_text
+
     lead = f"{_INDENT}{change.field}" if change.node else f"~ {change.field}"
-    before, after = _text(change.field, change.before), _text(change.field, change.after)
+    before, after = value_text(change.field, change.before), value_text(change.field, change.after)
     if "\n" not in before + after:
         yield f"{lead}: {before} → {after}"
         return
@@ -89,24 +91,3 @@ def _field(change: Change) -> Iterator[str]:
     for line in difflib.ndiff(before.splitlines(), after.splitlines()):
         if not line.startswith("?"):
             yield f"{_INDENT * 2}{line}"
-
-
-def _text(field: str | None, value: Any) -> str:
-    """Return a value as people read it."""
-    from streams.engine.flows import MS
-    from streams.engine.wording import duration_text
-
-    if field and field.endswith("_ms"):
-        return duration_text(value * MS) if value else "none" if field == "timeout_ms" else "0 ms"
-    match value:
-        case None | []:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case [*items]:
-            return ", ".join(map(str, items))
-        case {"engine": engine, "script": script}:
-            separator = "\n" if "\n" in script.strip() else " "
-            return f"{engine}:{separator}{script.strip()}"
-        case _:
-            return str(value)

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import config, dead_letters, demo, flow, replay, script, topics, verdicts, worker
+from streams.cli import (
+    config,
+    dead_letters,
+    demo,
+    doctor,
+    flow,
+    replay,
+    script,
+    topics,
+    verdicts,
+    worker,
+)
 from streams.cli.outcomes import Duly
 
 app = typer.Typer(
@@ -17,8 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
-    epilog="Exit codes: 0 fine, 1 a verdict failed (where asked for) or a script did not say true, "
-    "2 usage, 3 no verdict in time, 4 the broker or the topics.",
+    epilog="Exit codes: 0 fine, 1 a verdict failed (where asked for), what was compared differs or "
+    "a script did not say true, 2 usage, 3 no verdict in time, 4 the broker or the topics.",
 )
 
 
@@ -45,6 +56,7 @@ def duly(
 
 app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
+app.command("doctor")(doctor.doctor)
 app.command("verdicts")(verdicts.verdicts)
 app.command("replay")(replay.replay)
 app.add_typer(flow.app)

@@ -1,0 +1,104 @@
+"""This machine: Python, the packages of the worker, script engines and settings."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+
+from streams.cli.config import effective_settings, misspelt
+from streams.cli.doctor.findings import Finding
+from streams.cli.report import count_of
+from streams.engine.flows import ENGINES
+from streams.errors import SettingsError
+from streams.settings import load_settings
+from streams.validators.limits import Limits
+from streams.validators.sandbox import create_sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DISTRIBUTION = "duly"
+EXTRAS = ("worker", "cli")
+SAMPLES = {"python": "True", "cel": "true", "js": "true"}
+"""The smallest script of each engine."""
+
+
+def check_versions() -> Iterator[Finding]:
+    """Yield the versions of Python, Duly and all that a worker needs."""
+    system = f"{platform.system()} {platform.machine()}"
+    version = metadata.version(DISTRIBUTION)
+    yield Finding("machine", "ok", f"duly {version}, Python {platform.python_version()}, {system}")
+    installed: list[str] = []
+    for requirement in _requirements():
+        try:
+            found = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            yield Finding("machine", "failure", f"{requirement} is not installed: {_how_to()}")
+            continue
+        if found in requirement.specifier:
+            installed.append(f"{requirement.name} {found}")
+        else:
+            yield Finding(
+                "machine",
+                "failure",
+                f"{requirement.name} is {found}, not {requirement.specifier}: {_how_to()}",
+            )
+    yield Finding("machine", "ok", ", ".join(installed))
+
+
+async def check_engines() -> list[Finding]:
+    """Return which script engines a worker on this machine has."""
+    sandbox = create_sandbox(Limits())
+    await sandbox.start()
+    try:
+        refusals = {
+            engine: await sandbox.check(engine, SAMPLES[engine], "validator") for engine in ENGINES
+        }
+    finally:
+        await sandbox.stop()
+    there = [engine for engine, refusal in refusals.items() if refusal is None]
+    return [
+        Finding("machine", "ok", f"script engines: {', '.join(there) or 'none'}"),
+        *(
+            Finding("machine", "note", f"script engine {engine}: {refusal}")
+            for engine, refusal in refusals.items()
+            if refusal is not None
+        ),
+    ]
+
+
+def check_settings() -> Iterator[Finding]:
+    """Yield whether the settings can be used, and variables that may be misspelt."""
+    try:
+        settings = effective_settings(load_settings(), os.environ)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            yield Finding("settings", "failure", line)
+        return
+    given = sum(setting.origin == "environment" for setting in settings)
+    yield Finding(
+        "settings", "ok", f"{count_of(given, 'setting')} from the environment, the rest by default"
+    )
+    for problem in misspelt(os.environ):
+        yield Finding("settings", "warning", problem)
+
+
+def _requirements() -> Iterator[Requirement]:
+    """Yield what the worker and the command line need on this machine."""
+    seen: set[str] = set()
+    for text in metadata.requires(DISTRIBUTION) or ():
+        requirement = Requirement(text)
+        marker = requirement.marker
+        applies = marker is None or any(marker.evaluate({"extra": extra}) for extra in EXTRAS)
+        if applies and requirement.name not in seen | {DISTRIBUTION}:
+            seen.add(requirement.name)
+            requirement.marker = None
+            yield requirement
+
+
+def _how_to() -> str:
+    return f"pip install '{DISTRIBUTION}[{','.join(EXTRAS)}]'"

@@ -1,0 +1,403 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from schemas.topics import DEFINITIONS, EVENTS
+from streams.cli.doctor.broker import release_of
+from streams.cli.doctor.clock import Offset, judge_offset
+from streams.cli.doctor.contradictions import check_definitions, contradictions
+from streams.engine.flows import Definition
+from streams.kafka.records import is_clock_record
+from streams.kafka.topics import admin_client, describe_topics, full_name
+from streams.settings import load_settings
+from tests.cli.kafka_records import Sent, read, write
+from tests.cli.test_flow_graph import learned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from tests.cli.conftest import Duly
+
+
+def findings(result: Result, section: str) -> list[tuple[str, str]]:
+    """Return level and message of what was found in a section."""
+    told = json.loads(result.stdout)
+    return [(one["level"], one["message"]) for one in told if one["section"] == section]
+
+
+def messages(found: Iterator[Any]) -> list[tuple[str, str]]:
+    return [(finding.level, finding.message) for finding in found]
+
+
+# -- this machine
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_sound_installation_has_a_sign_for_each_section(duly: Duly) -> None:
+    result = duly("doctor")
+    assert result.exit_code == 0, result.output
+    headings = [line for line in result.stdout.splitlines() if not line.startswith(" ")]
+    assert headings == ["machine", "settings", "broker", "topics", "worker", "clock", "definitions"]
+    assert f"  ✓ duly {metadata.version('duly')}, Python 3." in result.stdout
+    assert f"faust-streaming {metadata.version('faust-streaming')}" in result.stdout
+    assert "  ✓ script engines: python" in result.stdout
+    assert "  ✓ 5 topics as they should be\n" in result.stdout
+    assert result.stderr == "no sections failing, 0 to look at\n"
+
+
+def test_a_package_that_is_missing_or_of_another_version_is_a_failure(
+    duly: Duly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = ["no-such-package>=1", "orjson>=99", "typer>=0; extra == 'cli'", "x>1; extra == 'z'"]
+    monkeypatch.setattr(metadata, "requires", {"duly": wanted}.get)
+    monkeypatch.setenv("DULY_BROKER", "127.0.0.1:1")
+    result = duly("doctor", "--json")
+    assert result.exit_code == 4
+    found = findings(result, "machine")
+    install = "pip install 'duly[worker,cli]'"
+    assert ("failure", f"no-such-package>=1 is not installed: {install}") in found
+    assert ("failure", f"orjson is {metadata.version('orjson')}, not >=99: {install}") in found
+    assert ("ok", f"typer {metadata.version('typer')}") in found
+
+
+def test_a_wrong_setting_ends_the_examination_with_exit_2(
+    duly: Duly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DULY_PARTITIONS", "many")
+    monkeypatch.setenv("DULY_GRACE_MS", "0")
+    result = duly("doctor", "--json")
+    assert result.exit_code == 2
+    assert [level for level, _ in findings(result, "settings")] == ["failure", "failure"]
+    assert findings(result, "broker") == []
+
+
+def test_a_misspelt_setting_is_a_warning(duly: Duly, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DULY_BROKER", "127.0.0.1:1")
+    monkeypatch.setenv("DULY_PARTITION", "3")
+    found = findings(duly("doctor", "--json"), "settings")
+    assert found[1][0] == "warning"
+    assert "did you mean DULY_PARTITIONS?" in found[1][1]
+
+
+# -- the broker
+
+
+def test_without_a_broker_the_rest_is_not_looked_at(
+    duly: Duly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DULY_BROKER", "127.0.0.1:1")
+    result = duly("doctor")
+    assert result.exit_code == 4
+    assert "  ✗ no broker serves us at 127.0.0.1:1: is it running, and are " in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("  ✗ ")
+    assert result.stderr == "1 section failing, 0 to look at\n"
+
+
+@pytest.mark.usefixtures("topics")
+def test_an_address_of_no_use_beside_a_good_one_is_a_warning(
+    duly: Duly, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        silent = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("DULY_BROKER", f"{silent},{broker}")
+        result = duly("doctor", "--json")
+    refused = f"{silent}, of DULY_BROKER, does not answer: Connection refused"
+    assert ("warning", refused) in findings(result, "broker")
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("versions", "release"),
+    [
+        ({0: 13, 1: 18, 24: 5}, (4, 1)),
+        ({0: 12, 1: 17, 24: 5}, (4, 0)),
+        ({0: 11, 1: 17, 24: 5}, (3, 9)),
+        ({0: 11, 1: 16, 24: 5}, (3, 8)),
+        ({0: 10, 1: 16, 24: 4}, (3, 7)),
+        ({0: 9, 1: 15, 24: 4}, (3, 6)),
+        ({0: 9, 1: 15, 24: 3}, (3, 5)),
+        ({0: 9, 1: 13}, None),
+        ({}, None),
+    ],
+)
+def test_the_release_of_a_broker_is_known_by_the_requests_that_it_takes(
+    versions: dict[int, int], release: tuple[int, int] | None
+) -> None:
+    assert release_of(versions) == release
+
+
+# -- its topics
+
+
+@pytest.mark.usefixtures("broker")
+def test_topics_that_are_not_there_yet_are_warnings(duly: Duly, topic_prefix: str) -> None:
+    result = duly("doctor", "--json")
+    assert result.exit_code == 0
+    found = findings(result, "topics")
+    advice = "is not there: the first worker creates it, or `duly topics apply`"
+    assert ("warning", f"{topic_prefix}flow-events.v1 {advice}") in found
+    assert len(found) == 5
+    assert findings(result, "worker") == []
+
+
+async def stamp_by_producers() -> None:
+    """Take LogAppendTime from the events topic, and return when the broker says so."""
+    settings, kind = load_settings(), "message.timestamp.type"
+    topic = full_name(EVENTS, settings)
+    async with admin_client(settings) as admin, asyncio.timeout(10):
+        resource = ConfigResource(
+            ConfigResourceType.TOPIC,
+            topic,
+            configs=EVENTS.config() | {kind: "CreateTime"},
+        )
+        await admin.alter_configs([resource])
+        while (await describe_topics(admin, settings))[topic].config[kind] != "CreateTime":
+            continue
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_topic_that_would_judge_wrongly_is_a_failure(duly: Duly) -> None:
+    asyncio.run(stamp_by_producers())
+    result = duly("doctor", "--json")
+    assert result.exit_code == 4
+    (topic,) = [one for one in findings(result, "topics") if one[0] == "failure"]
+    assert "message.timestamp.type is CreateTime, deadlines need LogAppendTime" in topic[1]
+    (clock,) = findings(result, "clock")
+    assert clock[0] == "warning"
+    assert clock[1].startswith("the events topic has no LogAppendTime")
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_topic_that_differs_is_a_warning(duly: Duly, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DULY_REPLICATION", "2")
+    found = findings(duly("doctor", "--json"), "topics")
+    assert [level for level, _ in found] == ["warning"] * 5
+    assert found[0][1].endswith(": replication is 1, a new one would have 2")
+
+
+# -- workers and their lag
+
+
+def events(*partitions: int) -> list[Sent]:
+    return [Sent(EVENTS, partition, b"k", b"{}") for partition in partitions]
+
+
+async def commit(*offsets: int) -> None:
+    """Commit what a worker would have, for each partition."""
+    settings = load_settings()
+    consumer: Any = AIOKafkaConsumer(bootstrap_servers=settings.broker, group_id=settings.app_id)
+    async with consumer:
+        topic = full_name(EVENTS, settings)
+        places = {TopicPartition(topic, number): at for number, at in enumerate(offsets)}
+        consumer.assign(list(places))
+        await consumer.commit(places)
+
+
+@pytest.mark.usefixtures("topics")
+def test_before_the_first_worker_nothing_fails(duly: Duly) -> None:
+    result = duly("doctor", "--json")
+    name = load_settings().app_id
+    assert findings(result, "worker") == [
+        ("note", f"group {name}: no worker has run yet"),
+        ("ok", "no lag: all records are judged and written"),
+    ]
+
+
+@pytest.mark.usefixtures("topics")
+def test_records_that_wait_for_no_worker_are_a_failure(duly: Duly) -> None:
+    write(events(0, 0, 0, 1))
+    asyncio.run(commit(1, 0))
+    result = duly("doctor", "--json", "--no-write")
+    assert result.exit_code == 4
+    name = load_settings().app_id
+    gone, lag = findings(result, "worker")
+    assert gone == ("failure", f"group {name}: no worker is running, and 3 records wait")
+    assert lag[1].startswith("lag: 3 records on 2 partitions, most on 0 (2); the oldest is ")
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_group_without_members_and_without_lag_is_a_warning(duly: Duly) -> None:
+    asyncio.run(commit(0, 0))
+    found = findings(duly("doctor", "--json", "--no-write"), "worker")
+    assert found[0][0] == "warning"
+    assert found[0][1].endswith(": no worker is running, and 0 records wait")
+
+
+@pytest.mark.usefixtures("topics")
+async def test_members_of_the_group_are_named(duly: Duly) -> None:
+    settings = load_settings()
+    consumer: Any = AIOKafkaConsumer(
+        full_name(EVENTS, settings),
+        bootstrap_servers=settings.broker,
+        group_id=settings.app_id,
+        client_id="worker-7",
+    )
+    async with consumer:
+        result = await asyncio.to_thread(duly, "doctor", "--json")
+    found = findings(result, "worker")
+    assert found[0] == ("ok", f"group {settings.app_id} is Stable: 1 member, worker-7@127.0.0.1")
+
+
+# -- clocks
+
+
+@pytest.mark.usefixtures("topics")
+def test_the_brokers_clock_is_measured_by_clock_records(duly: Duly) -> None:
+    (found,) = findings(duly("doctor", "--json"), "clock")
+    assert found[0] == "ok"
+    assert re.fullmatch(
+        r"the broker's clock is \d+ ms (ahead of|behind) this machine's \(± \d+ ms\)", found[1]
+    )
+    records = read(EVENTS)
+    assert len(records) == 3
+    assert all(is_clock_record(record) for record in records)
+
+
+@pytest.mark.usefixtures("topics")
+def test_no_write_appends_nothing(duly: Duly) -> None:
+    assert findings(duly("doctor", "--json", "--no-write"), "clock") == []
+    assert read(EVENTS) == []
+
+
+BEHIND = "the broker's clock is 1500 ms behind this machine's (± 5 ms)"
+
+
+@pytest.mark.parametrize(
+    ("offset", "level", "message"),
+    [
+        (Offset(0.4, 1.2), "ok", "the broker's clock is 0 ms ahead of this machine's (± 1 ms)"),
+        (Offset(-900, 5), "ok", "the broker's clock is 900 ms behind this machine's (± 5 ms)"),
+        (Offset(1003, 5), "ok", "the broker's clock is 1003 ms ahead of this machine's (± 5 ms)"),
+        (
+            Offset(-1500, 5),
+            "warning",
+            f"{BEHIND}; that is more than half of DULY_CLOCK_TOLERANCE_MS: is NTP running on both?",
+        ),
+    ],
+)
+def test_clocks_may_differ_by_half_of_what_is_tolerated(
+    offset: Offset, level: str, message: str
+) -> None:
+    assert judge_offset(offset, tolerance_ms=2000) == ("clock", level, message)
+
+
+# -- definitions
+
+SCRIPT = {"engine": "python", "script": "True"}
+
+
+def flow(
+    published: list[dict[str, Any]], taught: list[dict[str, Any]], **options: Any
+) -> Definition:
+    return Definition(
+        "f", published=published, learned=taught, options=options, learned_options={"window_ms": 5}
+    )
+
+
+@pytest.mark.parametrize(
+    ("published", "taught", "found"),
+    [
+        ({}, {}, []),
+        ({"dep_ids": ["a"]}, {"dep_ids": ["a"]}, []),
+        (
+            {"dep_ids": ["a"]},
+            {"dep_ids": []},
+            [("warning", "f/b: dep_ids is a in YAML, which wins; events teach none")],
+        ),
+        ({"conditions": [{"timeout_ms": 5}]}, {"conditions": [{}, {"timeout_ms": 5}]}, []),
+        (
+            {"conditions": [{"timeout_ms": 5}]},
+            {"conditions": [{"timeout_ms": 6000}]},
+            [("warning", "f/b: timeout is 5 ms in YAML, which wins; events teach 6 s")],
+        ),
+        (
+            {},
+            {"required": False},
+            [("note", "f/b: required is false by events alone, YAML says nothing")],
+        ),
+        (
+            {"validator": SCRIPT},
+            {"validator": SCRIPT | {"script": "False"}},
+            [
+                (
+                    "warning",
+                    "f/b: validator is python: True in YAML, which wins; events teach python: False",
+                )
+            ],
+        ),
+        ({"type": "act", "description": "x"}, {"type": "assert", "description": "y"}, []),
+    ],
+)
+def test_a_field_that_events_teach_otherwise_is_told(
+    published: dict[str, Any], taught: dict[str, Any], found: list[tuple[str, str]]
+) -> None:
+    definition = flow([{"id": "a"}, {"id": "b", **published}], [{"id": "b", **taught}], window_ms=5)
+    assert messages(contradictions(definition)) == found
+
+
+def test_options_are_compared_as_fields_are() -> None:
+    told = messages(contradictions(flow([{"id": "a"}], [], window_ms=6)))
+    assert told == [("warning", "f: window_ms is 6 ms in YAML, which wins; events teach 5 ms")]
+
+
+@pytest.mark.parametrize(
+    ("closed", "found"),
+    [
+        (False, ("note", "f/b: comes from events alone: judged when it comes, owed by no run")),
+        (
+            True,
+            (
+                "warning",
+                "f/b: events bring it, and fail: the flow is closed, YAML does not list it",
+            ),
+        ),
+    ],
+)
+def test_a_node_that_only_events_know_is_told(closed: bool, found: tuple[str, str]) -> None:
+    definition = flow([{"id": "a"}], [{"id": "b"}], closed=closed, window_ms=5)
+    assert messages(contradictions(definition)) == [found]
+
+
+def test_lessons_that_are_wrong_by_themselves_are_told() -> None:
+    definition = Definition(
+        "f", learned=[{"id": "a", "dep_ids": ["b"]}, {"id": "b", "dep_ids": ["a", "c"]}]
+    )
+    told = messages(contradictions(definition))
+    assert [level for level, _ in told] == ["warning", "warning"]
+    assert "f/a: what events teach is wrong: its dependencies form a cycle: a → b → a" in told[0][1]
+    definition = Definition("f", learned=[{"id": "a", "dep_ids": ["c"]}])
+    assert messages(contradictions(definition)) == [
+        ("warning", "f/a: depends on 'c', which nobody has defined or sent")
+    ]
+
+
+def test_where_nothing_contradicts_that_is_told() -> None:
+    (found,) = check_definitions([Definition("f", published=[{"id": "a"}])])
+    assert found.message == "1 flow: YAML and what events taught do not contradict each other"
+
+
+@pytest.mark.usefixtures("topics")
+def test_contradictions_on_the_broker_are_warnings(duly: Duly, flow_file: Path) -> None:
+    duly("flow", "apply", flow_file)
+    write([learned("f", id="b", dep_ids=[]), Sent(DEFINITIONS, 0, b"x", orjson.dumps(["no"]))])
+    result = duly("doctor", "--json")
+    assert result.exit_code == 0
+    first, second, note = findings(result, "definitions")
+    assert first == ("ok", "1 flow")
+    assert second == ("warning", "f/b: dep_ids is a in YAML, which wins; events teach none")
+    assert note[0] == "note"
+    assert note[1].startswith("definitions, offset 3: left out: ")
