@@ -66,7 +66,8 @@ class _Watch:
         self.forget()
 
     def forget(self) -> None:
-        """Begin to measure anew."""
+        """Begin to measure anew, with runs that are yet to open."""
+        self.runs: set[str] = set()
         self.after_event: list[float] = []
         self.forget_dues()
 
@@ -93,6 +94,8 @@ class _Watch:
 
     def _take(self, verdict: dict[str, Any], read_at: float) -> None:
         self._moved.set()
+        if verdict["run_id"] not in self.runs:
+            return
         if verdict["trigger"] == "deadline":
             self.after_due.append(read_at - verdict["decided_at_ns"] / 1e9)
         elif verdict["run_id"] in self.completed:
@@ -114,8 +117,10 @@ async def _produce(deployment: Deployment, seconds: float, watch: _Watch) -> Non
             for event in chunk:
                 now = time.time_ns()
                 value = orjson.dumps(orjson.loads(event.value) | {"ts": now})
+                run_id = event.key.decode()
+                watch.runs.add(run_id)
                 if event.completes:
-                    watch.completed[event.key.decode()] = now / 1e9
+                    watch.completed[run_id] = now / 1e9
                 await producer.send(
                     deployment.events, value=value, key=event.key, partition=event.partition
                 )
