@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 import tomllib
 from typing import Any
 
@@ -10,7 +12,10 @@ import pytest
 import yaml
 
 from streams.kafka.broker.kraft import KAFKA_VERSION
+from streams.kafka.broker.ports import free_ports
+from streams.metrics import Metrics
 from streams.settings import ENV_PREFIX, Settings
+from streams.web import WebPage
 from tests.shared_kafka import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -62,6 +67,27 @@ def test_the_image_runs_a_python_that_we_support() -> None:
 def test_the_image_does_not_run_as_root() -> None:
     [user] = instructions("USER")
     assert user != "root"
+
+
+async def test_the_health_check_tells_a_worker_that_serves_from_one_that_does_not() -> None:
+    kind, *check = COMPOSE["services"]["worker"]["healthcheck"]["test"]
+    assert kind == "CMD"
+    [port] = free_ports(1)
+    default_port = str(Settings.model_fields["web_port"].default)
+    command = [argument.replace(default_port, str(port)) for argument in check]
+    page = WebPage(Metrics())
+    await page.start("127.0.0.1", port)
+    assert await exit_code(command) == 0
+    await page.stop()
+    assert await exit_code(command) != 0
+
+
+async def exit_code(command: list[str]) -> int:
+    program = sys.executable if command[0] == "python" else command[0]
+    process = await asyncio.create_subprocess_exec(
+        program, *command[1:], stderr=asyncio.subprocess.DEVNULL
+    )
+    return await process.wait()
 
 
 def test_the_worker_is_given_settings_that_it_knows() -> None:
