@@ -20,7 +20,7 @@ def graph(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="FLOW|FILE",
+            metavar="FLOW",
             help="A flow (the newest definition), FLOW@VERSION, or a flow file.",
         ),
     ],

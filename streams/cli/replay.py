@@ -39,7 +39,7 @@ def _parse_until(text: Any) -> Any:
 
 def replay(
     events: Annotated[
-        str | None, typer.Argument(metavar="[EVENTS]", help="File of recorded events; - is stdin.")
+        str | None, typer.Argument(metavar="EVENTS", help="File of recorded events; - is stdin.")
     ] = None,
     *,
     topic: Annotated[
@@ -76,7 +76,12 @@ def replay(
         ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON on a terminal too, not only elsewhere.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print JSON on a terminal too, not only elsewhere; with --compare, one document "
+            "instead of text.",
+        ),
     ] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out lines of a file that are no events.")

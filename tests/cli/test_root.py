@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,3 +83,23 @@ def test_help_loads_neither_faust_nor_a_kafka_client() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert result.stderr == b"[]\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("duly doc", {"doctor"}),
+        ("duly dead-letters ", {"list", "show", "retry"}),
+        ("duly replay --com", {"--compare"}),
+    ],
+)
+def test_a_shell_completes_commands_and_options(typed: str, completed: set[str]) -> None:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    asked = subprocess.run(
+        [Path(sys.executable).with_name("duly")],
+        env=os.environ | words | {"_DULY_COMPLETE": "complete_bash"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(asked.stdout.split()) == completed

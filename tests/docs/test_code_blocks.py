@@ -31,7 +31,15 @@ OTHER_PROGRAMS = {".", "docker", "pip", "python"}
 
 
 def is_offline(arguments: list[str]) -> bool:
-    return arguments[0] in {"replay", "script"} or arguments[:2] == ["flow", "validate"]
+    match arguments:
+        case ["flow", "graph" | "diff", *sources]:
+            return all(source.endswith(".yaml") for source in sources)
+        case ["replay", *options]:
+            return "--topic" not in options
+        case ["script", *_] | ["flow", "validate", *_] | ["config", "show"]:
+            return True
+        case _:
+            return False
 
 
 def do_nothing(*_arguments: object, **_settings: object) -> None: ...
