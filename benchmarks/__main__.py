@@ -13,11 +13,12 @@ from benchmarks.deployment import Deployment
 from benchmarks.latency import measure_latency
 from benchmarks.profiler import Profiler
 from benchmarks.report import Row, print_table, say
+from benchmarks.scripts import TITLE, measure_scripts
 from benchmarks.standard_job import definition
 from benchmarks.throughput import load, measure_ceiling, measure_worker
 from streams.kafka.broker import APACHE_KINDS, start_broker
 
-VALIDATORS = (0, 1)
+VALIDATORS = (0, 1, 3)
 """How many python validators a run meets, figure by figure."""
 
 
@@ -65,6 +66,8 @@ async def measure(
     deployment.prepare()
     say("measuring latency")
     tables["latency"] = [figure.row() for figure in await measure_latency(deployment, size.seconds)]
+    say("measuring scripts")
+    tables[TITLE] = await measure_scripts()
     return tables
 
 
@@ -80,7 +83,7 @@ async def _throughput(bootstrap: str, size: Size, profiler: Profiler | None) -> 
             bare = await measure_ceiling(deployment, job)
             rows.append(bare.row())
             ceiling = bare.per_second
-        what = f"one worker, {validators or 'no'} python validator"
+        what = f"one worker, {validators or 'no'} python validator{'s' * (validators > 1)}"
         say(f"measuring {what}")
         worker = await measure_worker(deployment, job, what, ceiling, profiler)
         rows.append(worker.row())

@@ -8,6 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+FILE_WIDTH = 150
+"""Characters of a line where there is no terminal to say how many."""
+
 Row = dict[str, Any]
 """One line of a table, by the names of its columns; `measured` says what it is about."""
 
@@ -19,7 +22,7 @@ def print_table(title: str, rows: list[Row]) -> None:
         table.add_column(column, justify="left" if column == "measured" else "right")
     for row in rows:
         table.add_row(*map(_cell, row.values()))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
 
 
 def say(text: str) -> None:

@@ -1,0 +1,133 @@
+"""What became of an attack, and the table of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from tests.validators.attack_list import Attack
+
+Fate = Literal["refused", "error", "limit", "answered"]
+"""`refused`: it was never run. `answered`: it said true or false, and gained nothing by it."""
+
+FATES: tuple[Fate, ...] = ("refused", "error", "limit", "answered")
+
+FATE_OF_OUTCOME: Mapping[str, Fate] = {
+    "not_compiled": "refused",
+    "error": "error",
+    "other": "error",
+    "none": "error",
+    "limit": "limit",
+    "true": "answered",
+    "false": "answered",
+}
+"""What a worker says of each outcome of the sandbox."""
+
+GOOD_SCRIPTS = {"python": "data['n'] > 0", "cel": "data.n > 0", "js": "data.n > 0"}
+"""Validators that are right for events of `{"n": 1}` and say no to those of `{"n": 0}`."""
+
+NODE = "act"
+
+
+class Finding(NamedTuple):
+    """One attack, and what became of it."""
+
+    attack: Attack
+    fate: Fate
+    seconds: float | None
+    """From the event, or the verdict before, to the verdict; None if it was never run.
+
+    A run that passes says nothing of its script: one of a flow that is learned waits before it does.
+    """
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether it is one of the fates that are right; an event or a script refused always is."""
+        right = {FATE_OF_OUTCOME[outcome] for outcome in self.attack.expect}
+        return self.fate == "refused" or self.fate in right
+
+
+class Findings(NamedTuple):
+    """What all attacks on one way came to."""
+
+    way: str
+    found: list[Finding]
+    wrong_beside: list[str]
+    """Good events that were judged wrongly, by their run ids."""
+    touched: list[Path]
+    """Files that attacks left in the folder that none may touch."""
+    deaths: int
+    """Of the worker, or the replay."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row of the table for each engine."""
+        engines = dict.fromkeys(finding.attack.engine for finding in self.found)
+        return [self._row(engine) for engine in engines]
+
+    def _row(self, engine: str) -> dict[str, Any]:
+        mine = [finding for finding in self.found if finding.attack.engine == engine]
+        fates = Counter(finding.fate for finding in mine)
+        run = [finding for finding in mine if finding.fate in {"error", "limit"}]
+        slowest = max(run, key=lambda finding: finding.seconds or 0)
+        return {
+            "measured": f"{engine}, {self.way}",
+            "attacks": len(mine),
+            **{fate: fates[fate] for fate in FATES},
+            "unexpected": sum(not finding.is_expected for finding in mine),
+            "touched": len(self.touched),
+            "deaths": self.deaths,
+            "good wrong": len(self.wrong_beside),
+            "slowest ms": round((slowest.seconds or 0) * 1_000),
+            "which": slowest.attack.name,
+        }
+
+
+def flow_name(attack: Attack) -> str:
+    """Return the name of the flow whose validator is the attack."""
+    return f"attack-{attack.engine}-{attack.name}"
+
+
+def flow(name: str, engine: str, script: str) -> dict[str, Any]:
+    """Return a flow of one node, with one validator."""
+    node = {"id": NODE, "validator": {"engine": engine, "script": script}}
+    return {"flow": name, "nodes": [node]}
+
+
+def good_flows() -> list[dict[str, Any]]:
+    """Return the flows of the events beside the attacks, one an engine."""
+    return [flow(f"good-{engine}", engine, script) for engine, script in GOOD_SCRIPTS.items()]
+
+
+def good_status(n: int) -> str:
+    """Return the status that a run with data `{"n": n}` of a good flow must get."""
+    return "passed" if n else "failed"
+
+
+def fate_of(verdict: dict[str, Any]) -> Fate:
+    """Return what a verdict says of the validator of its run's only event."""
+    kinds = {cause["kind"] for cause in verdict["causes"]}
+    if "definition" in kinds:
+        return "refused"
+    if "validator_error" in kinds:
+        return "limit" if verdict["limit"] else "error"
+    return "answered"
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return what an attack has left in the folder that none may touch."""
+    return list(folder.iterdir())
+
+
+def is_judged_wrongly(verdict: dict[str, Any], n: int) -> bool:
+    """Return whether a good event did not get the verdict that it deserves, and no other cause."""
+    kinds = {cause["kind"] for cause in verdict["causes"]}
+    return verdict["status"] != good_status(n) or not kinds <= {"validator"}
+
+
+def table(findings: Iterable[Findings]) -> list[dict[str, Any]]:
+    """Return the rows of all ways."""
+    return [row for one in findings for row in one.rows()]

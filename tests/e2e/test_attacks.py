@@ -1,0 +1,57 @@
+"""All attacks through the whole: `duly replay`, and one worker on Kafka."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.attacks.by_replay import attack_by_replay
+from benchmarks.attacks.by_worker import attack_by_worker
+from benchmarks.attacks.findings import good_flows
+from benchmarks.deployment import Deployment
+from tests.validators.attack_list import load_attacks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.attacks.findings import Findings
+    from tests.shared_kafka import SharedKafka
+
+pytestmark = [pytest.mark.xdist_group("e2e-attacks"), pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Path:
+    """A folder that no attack may touch."""
+    folder = tmp_path / "canary"
+    folder.mkdir()
+    return folder
+
+
+def unexpected(findings: Findings) -> list[tuple[str, str, str]]:
+    return [
+        (one.attack.engine, one.attack.name, one.fate)
+        for one in findings.found
+        if not one.is_expected
+    ]
+
+
+def check(findings: Findings) -> None:
+    """Hold what no attack may bring about; the figures are shown if a test fails."""
+    assert unexpected(findings) == []
+    assert (findings.touched, findings.deaths, findings.wrong_beside) == ([], 0, [])
+    for row in findings.rows():
+        assert min(row["refused"], row["error"], row["limit"]) > 0, row
+
+
+def test_attacks_through_replay(tmp_path: Path, canary: Path) -> None:
+    check(attack_by_replay(load_attacks(canary), tmp_path, canary))
+
+
+async def test_attacks_through_a_worker(kafka: SharedKafka, canary: Path) -> None:
+    deployment = Deployment(kafka.bootstrap, *good_flows())
+    deployment.prepare()
+    one_by_one, all_at_once = await attack_by_worker(load_attacks(canary), deployment, canary)
+    check(one_by_one)
+    check(all_at_once)
