@@ -69,17 +69,29 @@ def test_the_image_does_not_run_as_root() -> None:
     assert user != "root"
 
 
-async def test_the_health_check_tells_a_worker_that_serves_from_one_that_does_not() -> None:
+class Ready:
+    """What the page of a worker that judges tells of."""
+
+    def measure(self) -> None: ...
+    def why_stuck(self) -> None: ...
+    def why_not_ready(self) -> None: ...
+
+
+async def test_the_health_check_waits_for_a_worker_until_it_is_ready() -> None:
     kind, *check = COMPOSE["services"]["worker"]["healthcheck"]["test"]
     assert kind == "CMD"
     [port] = free_ports(1)
     default_port = str(Settings.model_fields["web_port"].default)
     command = [argument.replace(default_port, str(port)) for argument in check]
     page = WebPage(Metrics())
-    await page.start("127.0.0.1", port)
-    assert await exit_code(command) == 0
-    await page.stop()
     assert await exit_code(command) != 0
+    await page.start("127.0.0.1", port)
+    try:
+        assert await exit_code(command) != 0
+        page.show(Ready())
+        assert await exit_code(command) == 0
+    finally:
+        await page.stop()
 
 
 async def exit_code(command: list[str]) -> int:
