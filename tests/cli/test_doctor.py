@@ -207,6 +207,12 @@ async def commit(*offsets: int) -> None:
         await consumer.commit(places)
 
 
+@pytest.fixture(autouse=True)
+def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for no worker of somebody else on this machine."""
+    monkeypatch.setenv("DULY_WEB_PORT", "0")
+
+
 @pytest.mark.usefixtures("topics")
 def test_before_the_first_worker_nothing_fails(duly: Duly) -> None:
     result = duly("doctor", "--json")

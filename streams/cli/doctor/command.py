@@ -97,10 +97,11 @@ async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
 
 async def _examine_worker(settings: Settings) -> list[Finding]:
     from streams.audit.logs import open_logs
+    from streams.cli.doctor.page import check_page
     from streams.cli.doctor.worker import check_worker
 
     async with open_logs(settings) as logs:
-        return await check_worker(settings, logs)
+        return [*await check_worker(settings, logs), *await check_page(settings)]
 
 
 async def _examine_clock(settings: Settings) -> list[Finding]:
