@@ -103,7 +103,7 @@ def judge_dirty(run: Run, now: int) -> list[Question]:
             if not _judge(run, node, occurrences, e, now, questions)
         }
         if asked:
-            waiting[node_id] = asked
+            waiting.setdefault(node_id, {}).update(asked)
             if node.filter is not None:
                 break  # What counts downstream depends on the answer.
     for node_id, asked in waiting.items():
@@ -254,6 +254,9 @@ def ask(
     known = entry.filtered if kind == "filter" else entry.validated
     if known is not None and known.seen == seen:
         return known
+    # An entry may be judged twice before its question is answered, when others came to count meanwhile.
+    if any(q.entry is entry and q.kind == kind and q.seen == seen for q in questions):
+        return None
     run.asked = True
     call = ScriptCall(program.engine, program.source, kind, entry.data, build_ctx(run, node, entry))
     questions.append(Question(run, entry, kind, seen, call))

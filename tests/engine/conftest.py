@@ -19,6 +19,6 @@ settings.register_profile(
 )
 # For a search of some minutes: as many new examples as it takes to be surprised.
 settings.register_profile(
-    "search", deadline=None, max_examples=5_000, suppress_health_check=_CHECKS
+    "search", deadline=None, max_examples=1_000, suppress_health_check=_CHECKS
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -299,6 +299,14 @@ def test_R6_it_runs_again_only_if_its_context_changes():
     assert len(log.calls) == 2
 
 
+def test_R6_one_event_is_one_question():
+    """A root whose own event starts its time is judged anew, but not asked again."""
+    log = Log(flow({"id": "a"}, {"id": "b", "conditions": timeout(5), "validator": python("True")}))
+    log.come(event("b", 0), event("a", 1))
+    assert len(log.calls) == 1
+    assert summary(log.verdicts) == ["1 passed"]
+
+
 def test_R6_it_is_not_asked_again_after_a_restart():
     """What a script said is part of the state."""
     log = Log(flow("a", validated("False"), {"id": "other"}))
