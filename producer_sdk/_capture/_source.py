@@ -2,8 +2,8 @@
 
 Its file is parsed and compiled once more, and the function looked for by line, kind and name. It
 is taken only if the compiled file holds its very byte code, at the same positions: so a file that
-was edited since it was imported is noticed. Of several lambdas on one line it is the one without
-whose body that byte code is gone.
+was edited since it was imported is noticed. Of several lambdas on one line it is the outermost
+that, with one argument more, changes that byte code.
 """
 
 from __future__ import annotations
@@ -85,13 +85,16 @@ def _stands_at(node: FunctionNode, code: CodeType) -> bool:
 
 
 def _index(code: CodeType, file: _File, candidates: int) -> int:
-    """Tell the candidates apart: try without the body of each; inner ones come last."""
+    """Tell the candidates apart: give each one argument more, outer ones first.
+
+    That changes its own code, and that of those around it, which hold it; not that of those in it.
+    """
     whole = _count(code, file, file.tree)
-    for index in reversed(range(candidates)):
+    for index in range(candidates):
         tree = ast.parse(file.text, file.name)
         candidate = _candidates(tree, code)[index]
-        assert isinstance(candidate, ast.Lambda)  # noqa: S101 -- no two defs begin on one line
-        candidate.body = ast.copy_location(ast.Constant("another body"), candidate.body)
+        candidate.args.kwonlyargs.append(ast.copy_location(ast.arg("one_more"), candidate))
+        candidate.args.kw_defaults.append(None)
         if _count(code, file, tree) < whole:
             return index
     raise CaptureError("it cannot be told from others on its line; put it on a line of its own")

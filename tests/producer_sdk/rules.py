@@ -124,9 +124,12 @@ COMMENTED: Rule = (
 
 TAKEN: dict[str, Taken] = {
     "lambda": Taken(lambda data, ctx: data["x"] > 0, {"x": 1}, {"x": 0}),
-    "other names": Taken(lambda d, c: d["x"] > 0 and not c, {"x": 1}, {"x": 0}),
+    "other names": Taken(lambda d, c: d["x"] > 0 and "y" not in c, {"x": 1}, {"x": 0}),
     "first of a line": Taken(PAIR[0], {"a": True, "b": False}, {"a": False, "b": True}),
     "second of a line": Taken(PAIR[1], {"a": False, "b": True}, {"a": True, "b": False}),
+    "lambda around a lambda": Taken(
+        lambda data, ctx: min(data["x"], key=lambda x: -x) == 2, {"x": [1, 2]}, {"x": [3]}
+    ),
     "lambda in a lambda": Taken(NESTED, {"x": 3}, {"x": 4}),
     "constant lambda of a line": Taken(TWINS[1], {}, {"x": 1}),
     "comment in a lambda": Taken(
