@@ -20,7 +20,12 @@ Loss: TypeAlias = Literal[
 """What a call can lose before its event is in the queue."""
 
 QueueCount: TypeAlias = Literal[
-    "delivered", "dropped_queue_full", "dropped_too_big", "dropped_at_shutdown"
+    "delivered",
+    "dropped_queue_full",
+    "dropped_too_big",
+    "dropped_refused",
+    "dropped_excluded",
+    "dropped_at_shutdown",
 ]
 """What can become of an event in the queue."""
 

@@ -55,6 +55,7 @@ class EventQueue:
         self._on_way = 0
         self._lowest_on_way: int | None = None
         self._abandoned = False
+        self._awaited = 0  # the number below which somebody waits for all; read without the ledger
         # A binary semaphore: released is set. An Event has a lock inside, in which a signal
         # handler that records an event could wait for the thread that it interrupts.
         self._signal = threading.Lock()
@@ -78,6 +79,7 @@ class EventQueue:
     def flush(self, timeout_s: float) -> bool:
         """Wait until no record that is here now waits any more; say whether that came about."""
         target = self._end()
+        self._awaited = max(self._awaited, target)
         self.wake()
         with self._settled:
             return self._settled.wait_for(lambda: self._done_until() >= target, timeout_s)
@@ -90,6 +92,10 @@ class EventQueue:
     def wait(self) -> None:
         """Wait until a record may be here, or `wake` was called."""
         self._signal.acquire()
+
+    def is_awaited(self) -> bool:
+        """Say whether a `flush` has asked for records that are not settled yet."""
+        return self._done_until() < self._awaited
 
     def __len__(self) -> int:
         """Return how many records wait, those on their way included."""

@@ -21,7 +21,7 @@ class Health:
     """Whether events are being delivered, for the log."""
 
     def __init__(self, config: Config, queue: EventQueue) -> None:
-        self._servers = ",".join(config.bootstrap_servers)
+        self._where = config.destination
         self._queue = queue
         self._failing_since: float | None = None
         self._may_log = Seldom(_LOG_INTERVAL_S, time.monotonic)
@@ -32,8 +32,8 @@ class Health:
             self._failing_since = time.monotonic()
         if self._may_log():
             log.warning(
-                "events are not delivered to Kafka at %s: %s; %d wait, trying again",
-                self._servers,
+                "events are not delivered to %s: %s; %d wait, trying again",
+                self._where,
                 reason,
                 len(self._queue),
             )
@@ -43,8 +43,8 @@ class Health:
         if self._failing_since is None:
             return
         log.warning(
-            "events are delivered to Kafka at %s again, after %.1f s; %d wait",
-            self._servers,
+            "events are delivered to %s again, after %.1f s; %d wait",
+            self._where,
             time.monotonic() - self._failing_since,
             len(self._queue),
         )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aiokafka import AIOKafkaProducer, codec
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError
 
+from producer_sdk._context import context_headers
 from producer_sdk._transport.backoff import Backoff
 from producer_sdk._transport.health import Health
 from producer_sdk._transport.lanes import Lanes
@@ -152,7 +153,8 @@ class KafkaTransport:
         batch: Any = producer.create_batch()
         headers = self.headers()
         for _, (key, value) in lane:
-            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+            said = [*headers, *context_headers(value)]
+            if batch.append(timestamp=None, key=key, value=value, headers=said) is None:
                 break
         count: int = batch.record_count()
         try:

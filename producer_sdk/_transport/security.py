@@ -20,7 +20,7 @@ def security_options(config: Config) -> dict[str, Any]:
     """
     options: dict[str, Any] = {
         "security_protocol": _protocol(config),
-        "ssl_context": _context(config.ssl_ca),
+        "ssl_context": server_context(config.ssl_ca) if config.ssl_ca else None,
     }
     if config.sasl_mechanism:
         options |= {
@@ -36,11 +36,17 @@ def _protocol(config: Config) -> str:
     return f"SASL_{transport}" if config.sasl_mechanism else transport
 
 
-def _context(ssl_ca: str) -> ssl.SSLContext | None:
-    if not ssl_ca:
-        return None
+def server_context(ssl_ca: str) -> ssl.SSLContext:
+    """Return what checks a server's certificate.
+
+    Args:
+        ssl_ca: a PEM file of authorities; `system` or nothing for those of the operating system.
+
+    Raises:
+        UsageError: the file cannot be read, or holds none.
+    """
     try:
-        return ssl.create_default_context(cafile=None if ssl_ca == SYSTEM_CA else ssl_ca)
+        return ssl.create_default_context(cafile=None if ssl_ca in {"", SYSTEM_CA} else ssl_ca)
     except OSError as error:  # ssl's own errors too
         raise UsageError(
             "ssl_ca", f"the authorities in {ssl_ca} cannot be used: {error}"

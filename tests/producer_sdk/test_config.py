@@ -10,7 +10,7 @@ import pytest
 
 from producer_sdk import Settings, act, initialize, shutdown, stats
 from producer_sdk._client import client
-from producer_sdk._config import Config, resolve
+from producer_sdk._config import ALIASES, Config, resolve
 from producer_sdk._guard import guard
 from producer_sdk._transport.null import NullSink
 from producer_sdk._transport.security import security_options
@@ -140,7 +140,7 @@ def test_after_shutdown_other_settings_are_taken() -> None:
 
 def test_every_setting_is_an_argument_of_initialize_and_a_variable() -> None:
     names = {field.name for field in dataclasses.fields(Config)}
-    assert names == {"bootstrap_servers", *Settings.__annotations__}
+    assert {*names, *ALIASES} == {"bootstrap_servers", *Settings.__annotations__}
     for field in dataclasses.fields(Config):
         assert field.metadata["env"].startswith("DULY_")
         assert field.metadata["description"].endswith(".")

@@ -1,0 +1,58 @@
+"""Events as the items of Business-Use's `POST /v1/events-batch`.
+
+Its fields are ours but for the node, which it calls `id`, and scripts, of which it evaluates one
+expression. What it does not know (`event_id`, `conditions`, …) it ignores, and another server that
+takes the same route may use it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from producer_sdk._transport.expression import as_expression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROUTE = "/v1/events-batch"
+
+
+def item(value: bytes) -> dict[str, Any] | None:
+    """Return an event as an item of a batch; None if its `filter` is a literal False.
+
+    There, a filter belongs to the node and not to the event: one that is false would exclude the
+    node's events of all runs.
+    """
+    event: dict[str, Any] = orjson.loads(value)
+    event["id"] = event.pop("node")
+    if event.get("filter") is False:
+        return None
+    if event.get("filter") is True:
+        del event["filter"]
+    for kind in ("filter", "validator"):
+        if kind in event:
+            event[kind]["script"] = as_expression(event[kind]["script"])
+    return event
+
+
+def body(items: Iterable[dict[str, Any]]) -> bytes:
+    """Return the body of a request."""
+    return orjson.dumps(list(items))
+
+
+def refused_positions(answer: bytes, count: int) -> set[int]:
+    """Return which items of a batch an answer of status 422 names; empty if it names none.
+
+    Args:
+        answer: the answer's body, `{"detail": [{"loc": ["body", 3, "ts"], …}, …]}`.
+        count: how many items the batch had.
+    """
+    try:
+        detail: Any = orjson.loads(answer)["detail"]
+        places = [cast("list[Any]", problem["loc"]) for problem in detail]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return set()
+    named = {place[1] for place in places if len(place) > 1 and type(place[1]) is int}
+    return {position for position in named if 0 <= position < count}
