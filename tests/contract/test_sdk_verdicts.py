@@ -43,7 +43,7 @@ def function_of(name: str, source: str) -> Script:
     return next(value for key, value in namespace.items() if key != "__builtins__")
 
 
-def outcome_of(function: Script, data: Any, ctx: Any) -> str:
+def outcome_of(function: Any, data: Any, ctx: Any) -> str:
     """Return what CPython makes of a call, on values of its own."""
     try:
         answer = function(*orjson.loads(orjson.dumps([data, ctx])))
