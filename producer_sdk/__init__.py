@@ -18,8 +18,22 @@ shutdown()
 
 from __future__ import annotations
 
-from producer_sdk._api import act, assert_, ensure, flush, initialize, shutdown, stats
+from producer_sdk._api import (
+    act,
+    assert_,
+    bind_correlation_id,
+    correlation_id,
+    ensure,
+    flush,
+    initialize,
+    run,
+    shutdown,
+    stats,
+)
 from producer_sdk._errors import CaptureError, EventTooBig, SdkError, UsageError
+from producer_sdk._hook import OnError, Problem
+from producer_sdk._redaction import DETECTORS, SENSITIVE_KEYS, Detector, Redaction
+from producer_sdk._session import Session
 from producer_sdk._types import (
     Context,
     Data,
@@ -34,25 +48,35 @@ from producer_sdk._types import (
 )
 
 __all__ = [
+    "DETECTORS",
+    "SENSITIVE_KEYS",
     "CaptureError",
     "Context",
     "Data",
     "Dependency",
+    "Detector",
     "EventTooBig",
     "FlowOptions",
     "NodeCondition",
     "NodeFields",
+    "OnError",
+    "Problem",
+    "Redaction",
     "RunId",
     "Script",
     "SdkError",
+    "Session",
     "Settings",
     "Stats",
     "UsageError",
     "act",
     "assert_",
+    "bind_correlation_id",
+    "correlation_id",
     "ensure",
     "flush",
     "initialize",
+    "run",
     "shutdown",
     "stats",
 ]

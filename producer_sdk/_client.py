@@ -11,9 +11,12 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from producer_sdk._config import Config, resolve
+from producer_sdk._context import add_context, filled
 from producer_sdk._errors import EventTooBig, UsageError
 from producer_sdk._fields import add_fields, report_texts
 from producer_sdk._guard import guard
+from producer_sdk._redaction.opening import open_redactor
+from producer_sdk._sigterm import flush_on_sigterm
 from producer_sdk._transport.null import NullSink
 from producer_sdk._wire import check_name, encode_event, run_key, run_text, start_event
 from producer_sdk._worker import Delivery
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from producer_sdk._queue import EventQueue
+    from producer_sdk._redaction.redactor import Redactor
     from producer_sdk._transport import Sink, Transport
     from producer_sdk._types import Stats
 
@@ -37,6 +41,7 @@ class Client:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._config: Config | None = None
+        self.redactor: Redactor | None = None
         self.sink: Sink = NullSink("ignored_not_initialized", _NOT_INITIALIZED)
 
     def initialize(self, arguments: Mapping[str, Any]) -> None:
@@ -54,14 +59,13 @@ class Client:
             elif resolved.obstacle is not None:
                 self._refuse(resolved.obstacle)
             else:
-                self._config = resolved.config
-                self.sink = _open_sink(resolved.config)
+                self._accept(resolved.config)
 
     def record(
         self,
         kind: str,
         node: str,
-        flow: str,
+        flow: object,
         run_id: object,
         data: object,
         fields: Mapping[str, Any],
@@ -71,8 +75,8 @@ class Client:
         Args:
             kind: the type of the node: act or assert.
             node: the node's id.
-            flow: the flow's name.
-            run_id: a text, or what becomes one.
+            flow: the flow's name; None takes that of the run around the call.
+            run_id: a text, or what becomes one; None takes that of the run around the call.
             data: what happened, an object.
             fields: what the call says of its node.
         """
@@ -81,13 +85,21 @@ class Client:
             sink.ignore()
             return
         ts_ns = time_ns()
+        redactor = self.redactor
         try:
+            if flow is None or run_id is None:
+                flow, run_id = filled(flow, run_id)
             run = run_id if type(run_id) is str else run_text(run_id)
+            if redactor is not None:
+                run = redactor.run_id(run)
             key = run_key(run)
             event = start_event(kind, check_name("flow", flow), check_name("id", node), run, ts_ns)
+            add_context(event)
             if fields:
                 add_fields(event, fields)
             value = encode_event(event, data, report_texts)
+            if redactor is not None:
+                value = redactor.event(value)
         except EventTooBig as error:
             guard.report("refused_too_big", error.about, f"{error.message}; nothing was sent")
         except UsageError as error:
@@ -103,7 +115,7 @@ class Client:
         """Flush, end the worker's thread and ignore further calls."""
         with self._lock:
             sink = self.sink
-            self._config = None
+            self._config = self.redactor = None
             self.sink = NullSink("ignored_not_initialized", _NOT_INITIALIZED)
         return sink.close(timeout_s)
 
@@ -123,6 +135,12 @@ class Client:
         if config is not None:
             self.shutdown(config.exit_timeout_ms / _MS_PER_S)
 
+    def flush_at_end(self) -> None:
+        """Deliver what waits before the process ends by a signal; calls may go on meanwhile."""
+        config = self._config
+        if config is not None:
+            self.flush(config.exit_timeout_ms / _MS_PER_S)
+
     def _compare(self, config: Config) -> None:
         if config != self._config:
             guard.report(
@@ -132,8 +150,20 @@ class Client:
                 "call shutdown() first to change them",
             )
 
+    def _accept(self, config: Config) -> None:
+        try:
+            self.redactor = open_redactor(config.redact, report_texts)
+        except UsageError as obstacle:
+            self._refuse(obstacle)
+        else:
+            self._config = config
+            self.sink = _open_sink(config)
+            if not config.disabled:
+                flush_on_sigterm(self.flush_at_end)
+
     def _refuse(self, obstacle: UsageError) -> None:
         log.error("nothing is sent: %s", obstacle.message)
+        guard.tell("not_delivered", f"nothing is sent: {obstacle.message}", 0)
         self.sink = NullSink("ignored_not_initialized", None)
         if guard.strict:
             raise obstacle
@@ -142,11 +172,15 @@ class Client:
 def _open_sink(config: Config) -> Sink:
     if config.disabled:
         return NullSink("ignored_disabled", None)
-    return Delivery(config, guard.counters, _open_kafka, _run_at_exit_of_multiprocessing)
+    return Delivery(config, guard.counters, _open_transport, _run_at_exit_of_multiprocessing)
 
 
-def _open_kafka(config: Config, queue: EventQueue) -> Transport:
-    # Called by the worker's thread: aiokafka is not loaded before it is used.
+def _open_transport(config: Config, queue: EventQueue) -> Transport:
+    # Called by the worker's thread: neither aiokafka nor http is loaded before it is used.
+    if not config.bootstrap_servers:
+        from producer_sdk._transport.http_batches import HttpTransport  # noqa: PLC0415 -- see above
+
+        return HttpTransport(config, queue)
     from producer_sdk._transport.kafka import KafkaTransport  # noqa: PLC0415 -- see above
 
     return KafkaTransport(config, queue)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from producer_sdk._errors import UsageError, closest, meant
+from producer_sdk._redaction import Redaction
 from producer_sdk._wire import EVENTS_TOPIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from producer_sdk._redaction import Redact
+
 ENV_PREFIX = "DULY_"
 SYSTEM_CA = "system"
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+DEFAULT_URL = "http://localhost:13370"
+"""Where Business-Use's server listens."""
+
+ALIASES = {"max_queue_size": "max_queue_events"}
+"""Arguments by the name that the SDK of Business-Use gives them."""
+
 COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
 
-_ON, _OFF = True, False
+_ON, _OFF, _NONE = True, False, None
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -27,6 +37,7 @@ def _setting(
     env: str,
     description: str,
     *,
+    fallback_env: str = "",
     vital: bool = False,
     secret: bool = False,
 ) -> Any:
@@ -37,12 +48,14 @@ def _setting(
         parse: takes its name and what is given, an object or the text of the environment.
         env: the environment variable, without prefix.
         description: a sentence; units belong into the name.
+        fallback_env: another variable, whole, where the first is not set.
         vital: without it as given, events would go elsewhere, or readable to others.
         secret: never shown.
     """
     metadata = {
         "parse": parse,
         "env": ENV_PREFIX + env,
+        "fallback_env": fallback_env,
         "description": description,
         "vital": vital,
     }
@@ -81,6 +94,42 @@ def _is_server(text: str) -> bool:
     return bool(host and colon) and port.isdecimal()
 
 
+def _url(name: str, given: Any) -> str:
+    from urllib.parse import urlsplit  # noqa: PLC0415 -- only who sends over HTTP pays for it
+
+    try:
+        parts = urlsplit(_text(name, given))
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    else:
+        sound = sound and not (parts.username or parts.password or parts.query or parts.fragment)
+    if not sound:
+        raise UsageError(
+            name, f"{name} must be http:// or https://, a host, and no more than a path"
+        )
+    return str(given).rstrip("/")
+
+
+def _key(name: str, given: Any) -> str:
+    if not isinstance(given, str) or not given.isascii() or not given.isprintable():
+        raise UsageError(name, f"{name} must be a text of visible ASCII characters")
+    return given.strip()
+
+
+def _seconds(least: float, most: float) -> Callable[[str, Any], float]:
+    def parse(name: str, given: Any) -> float:
+        try:
+            seconds = math.nan if isinstance(given, bool) else float(given)
+        except (TypeError, ValueError):
+            seconds = math.nan
+        if not least <= seconds <= most:
+            raise UsageError(name, f"{name} must be seconds from {least:g} to {most:g}")
+        return seconds
+
+    return parse
+
+
 def _number(least: int, most: int) -> Callable[[str, Any], int]:
     def parse(name: str, given: Any) -> int:
         try:
@@ -103,6 +152,17 @@ def _one_of(*allowed: str) -> Callable[[str, Any], str]:
     return parse
 
 
+def _redaction(name: str, given: Any) -> Redaction | None:
+    if isinstance(given, bool | str):
+        return Redaction() if _flag(name, given) else None
+    if callable(given):
+        function = cast("Redact", given)
+        given = Redaction(detectors=(), keys=(), function=function)
+    if not isinstance(given, Redaction):
+        raise UsageError(name, f"{name} must be True, a Redaction or a function")
+    return given
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """All that the SDK can be told; read once, at `initialize`."""
@@ -113,6 +173,32 @@ class Config:
         "BROKER",
         "Kafka bootstrap servers, `host:port`, several by commas.",
         vital=True,
+    )
+    url: str = _setting(
+        "",
+        _url,
+        "URL",
+        "Sends over HTTP instead of to Kafka, where no broker is set: the server's address.",
+        fallback_env="BUSINESS_USE_URL",
+        vital=True,
+    )
+    api_key: str = _setting(
+        "",
+        _key,
+        "API_KEY",
+        "The key that the HTTP server asks for.",
+        fallback_env="BUSINESS_USE_API_KEY",
+        vital=True,
+        secret=True,
+    )
+    batch_size: int = _setting(
+        100, _number(1, 10_000), "BATCH_SIZE", "How many events an HTTP request has at most."
+    )
+    batch_interval: float = _setting(
+        5.0,
+        _seconds(0, 3600),
+        "BATCH_INTERVAL",
+        "How long in seconds events are gathered into one HTTP request.",
     )
     topic_prefix: str = _setting(
         "",
@@ -186,6 +272,22 @@ class Config:
         "Allows SASL without TLS, which shows the password to the network.",
     )
 
+    redact: Redaction | None = _setting(  # noqa: RUF009 -- a field, as the others
+        _NONE,
+        _redaction,
+        "REDACT",
+        "What is taken out of events before they are queued: True for all that is built in, a "
+        "`Redaction`, or a function.",
+        vital=True,
+    )
+
+    @property
+    def destination(self) -> str:
+        """Where events go, for people."""
+        return (
+            f"Kafka at {','.join(self.bootstrap_servers)}" if self.bootstrap_servers else self.url
+        )
+
     @property
     def topic(self) -> str:
         """The topic that events go to."""
@@ -213,14 +315,26 @@ def resolve(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Res
         arguments: of `initialize`; None is the same as left out.
         environment: `os.environ`; an empty variable is the same as none.
     """
+    arguments = _by_our_names(arguments)
     reading = _Reading()
     for name in arguments:
         if name not in _SETTINGS:
             reading.refuse_unknown(name)
     for name in _SETTINGS:
         reading.read(name, arguments, environment)
+    if "api_key" in reading.values and not reading.values.get("bootstrap_servers"):
+        reading.values.setdefault("url", DEFAULT_URL)
     config = Config(**reading.values)
     return Resolved(config, reading.problems, reading.obstacle or _obstacle(config))
+
+
+def _by_our_names(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments by the names of our settings; one given by both names has the value of ours."""
+    named = {name: value for name, value in arguments.items() if name not in ALIASES}
+    for alias, name in ALIASES.items():
+        if named.get(name) is None and alias in arguments:
+            named[name] = arguments[alias]
+    return named
 
 
 class _Reading:
@@ -237,6 +351,9 @@ class _Reading:
         if given is None:
             source = metadata["env"]
             given = environment.get(source) or None
+        if given is None and metadata["fallback_env"]:
+            source = metadata["fallback_env"]
+            given = environment.get(source) or None
         if given is None:
             return
         try:
@@ -245,9 +362,9 @@ class _Reading:
             self._refuse(error, vital=metadata["vital"])
 
     def refuse_unknown(self, name: str) -> None:
-        close = closest(name, _SETTINGS)
+        close = closest(name, [*_SETTINGS, *ALIASES])
         error = UsageError(name, f"there is no setting {name}{meant(close)}")
-        self._refuse(error, vital=close is not None and _SETTINGS[close]["vital"])
+        self._refuse(error, vital=close in _SETTINGS and _SETTINGS[close]["vital"])
 
     def _refuse(self, error: UsageError, *, vital: bool) -> None:
         self.problems.append(error)
@@ -259,9 +376,7 @@ def _obstacle(config: Config) -> UsageError | None:
     if config.disabled:
         return None
     if not config.bootstrap_servers:
-        return UsageError(
-            "bootstrap_servers", "no broker is set: pass bootstrap_servers= or set DULY_BROKER"
-        )
+        return _http_obstacle(config)
     login = (config.sasl_mechanism, config.sasl_username, config.sasl_password)
     if any(login) and not all(login):
         return UsageError(
@@ -273,6 +388,18 @@ def _obstacle(config: Config) -> UsageError | None:
             "SASL without TLS shows the password to the network: set ssl_ca, "
             "or sasl_allow_plaintext if the network is trusted",
         )
+    return None
+
+
+def _http_obstacle(config: Config) -> UsageError | None:
+    if not config.url:
+        return UsageError(
+            "bootstrap_servers",
+            "no broker is set: pass bootstrap_servers= or set DULY_BROKER; "
+            "to send over HTTP, pass url= and api_key=",
+        )
+    if not config.api_key:
+        return UsageError("api_key", "url needs a key: pass api_key= or set DULY_API_KEY")
     return None
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
+    from producer_sdk._redaction import Redact, Redaction
+
 
 class Dependency(TypedDict):
     """One event of a direct dependency, as a script sees it in `ctx["deps"]`."""
@@ -115,10 +117,12 @@ class Stats:
 
     Attributes:
         recorded: events taken by the queue.
-        delivered: events that the broker has acknowledged.
+        delivered: events that the broker, or the HTTP server, has acknowledged.
         waiting: events in the queue or on their way.
         dropped_queue_full: the oldest events, given up because the queue was full.
-        dropped_too_big: events that the broker refused for their size.
+        dropped_too_big: events that the broker or server refused for their size.
+        dropped_refused: events that the HTTP server refused as invalid.
+        dropped_excluded: events with `filter=False`, which the HTTP API has no place for.
         dropped_at_shutdown: events not delivered when the time of `shutdown` was over.
         refused_invalid: calls without a usable flow, id or run_id.
         refused_too_big: calls whose event would have more than 256 KiB.
@@ -135,6 +139,8 @@ class Stats:
     waiting: int = 0
     dropped_queue_full: int = 0
     dropped_too_big: int = 0
+    dropped_refused: int = 0
+    dropped_excluded: int = 0
     dropped_at_shutdown: int = 0
     refused_invalid: int = 0
     refused_too_big: int = 0
@@ -149,6 +155,11 @@ class Stats:
 class Settings(TypedDict, total=False):
     """Settings of `initialize`; None is the same as left out. docs/sdk.md describes each."""
 
+    url: str | None
+    api_key: str | None
+    batch_size: int | None
+    batch_interval: float | None
+    max_queue_size: int | None
     topic_prefix: str | None
     disabled: bool | None
     client_id: str | None
@@ -163,3 +174,4 @@ class Settings(TypedDict, total=False):
     sasl_username: str | None
     sasl_password: str | None
     sasl_allow_plaintext: bool | None
+    redact: bool | Redaction | Redact | None

@@ -113,9 +113,18 @@ def encode_event(event: dict[str, Any], data: Any, on_texts: OnTexts) -> bytes:
     value = _dumps(event) if type(data) is dict or data is None else None
     if value is None or (value.find(b"null") >= 0 and may_hold_non_finite(cast("object", data))):
         value = _encode_slowly(event, data, on_texts)
+    check_size(value)
+    return value
+
+
+def check_size(value: bytes) -> None:
+    """Check that a worker takes an event of this size.
+
+    Raises:
+        EventTooBig: it has more bytes.
+    """
     if len(value) > MAX_EVENT_BYTES:
         raise _too_big()
-    return value
 
 
 def start_event(kind: str, flow: str, node: str, run_id: str, ts_ns: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""docs/sdk.md says all there is: settings, counts, fields, modules and functions."""
+"""docs/sdk.md and docs/sdk-privacy.md say all there is."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import dataclasses
 import re
 
 import producer_sdk
-from producer_sdk import NodeFields, Stats
+from producer_sdk import DETECTORS, NodeFields, Redaction, Stats
 from producer_sdk._capture._names import SANDBOX_MODULES
 from producer_sdk._config import Config
+from producer_sdk.testing import recorded
 from tests.shared_kafka import ROOT
 
 PAGE = (ROOT / "docs" / "sdk.md").read_text()
+PRIVACY = (ROOT / "docs" / "sdk-privacy.md").read_text()
 
 
-def rows(heading: str) -> list[list[str]]:
+def rows(heading: str, page: str = PAGE) -> list[list[str]]:
     """Return the rows of the table under a heading, or whose heading row begins so."""
-    table = PAGE[PAGE.index(heading) :].split("\n\n|", 1)[-1].split("\n\n", 1)[0]
+    table = page[page.index(heading) :].split("\n\n|", 1)[-1].split("\n\n", 1)[0]
     lines = [line.strip("| ").split(" | ") for line in table.splitlines()]
     return [[cell.strip() for cell in line] for line in lines[2:]]
 
@@ -58,3 +60,20 @@ def test_every_function_stands_in_the_table() -> None:
 def test_every_module_of_the_sandbox_is_named() -> None:
     sentence = PAGE[PAGE.index("**imports** of") :].split(";")[0].split("\n\n")[0]
     assert re.findall(r"`(\w+)`", sentence) == list(SANDBOX_MODULES)
+
+
+def test_every_detector_stands_in_its_table_with_an_example_that_it_finds() -> None:
+    examples = {
+        row[0].strip("`"): row[1].split("`")[1] for row in rows("## Detectors", page=PRIVACY)
+    }
+    assert tuple(examples) == DETECTORS
+    for name, example in examples.items():
+        redaction = Redaction(detectors=[name])  # pyright: ignore[reportArgumentType]
+        with recorded(redact=redaction) as events:
+            producer_sdk.act("a", "f", "r", {"x": f"see {example} there"})
+        assert f"[REDACTED_{name.upper()}]" in events[0]["data"]["x"], name
+
+
+def test_every_field_of_a_redaction_stands_in_its_table() -> None:
+    named = [row[0].strip("`") for row in rows("## What can be said", page=PRIVACY)]
+    assert named == [field.name for field in dataclasses.fields(Redaction)]

@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, assert_type
 
 from producer_sdk import (
+    SENSITIVE_KEYS,
     Context,
     FlowOptions,
     NodeCondition,
+    Redaction,
     Stats,
     act,
     assert_,
+    bind_correlation_id,
+    correlation_id,
     ensure,
     flush,
     initialize,
+    run,
     shutdown,
     stats,
 )
@@ -27,6 +33,7 @@ class Order:
     """Data of an event may be a dataclass."""
 
     amount: int
+    id: str = "order-1"
 
 
 def positive(data: dict[str, Any], ctx: Context) -> bool:
@@ -74,6 +81,47 @@ ensure(
     options=FlowOptions(grace_ms=500),
     validator=None,
 )
+
+
+def scrub(data: dict[str, Any]) -> dict[str, Any]:
+    """Redacts by itself."""
+    return {name: data[name] for name in data if name != "note"}
+
+
+initialize("localhost:9092", redact=True)
+initialize("localhost:9092", redact=scrub)
+initialize(
+    "localhost:9092",
+    redact=Redaction(
+        detectors=["email", "card"],
+        keys=[*SENSITIVE_KEYS, "birthday"],
+        paths=("customer.name",),
+        patterns={"customer_number": r"K-\d+", "other": re.compile("x")},
+        function=scrub,
+        hash_key=b"0123456789abcdef",
+        hash_run_id=True,
+    ),
+)
+
+
+@run("checkout", run_id=lambda order: order.id)
+def check_out(order: Order) -> int:
+    """Runs inside of a run."""
+    act("cart")
+    return order.amount
+
+
+@run("checkout", "order-1")
+async def check_out_later(order: Order) -> int:
+    """Does so in a coroutine."""
+    return order.amount
+
+
+assert_type(check_out(Order(5)), int)
+with run("checkout", run_id="order-1"), bind_correlation_id() as request_id:
+    assert_type(request_id, str)
+    act("cart", data={"items": 3})
+    assert_type(correlation_id(), str | None)
 
 assert_type(act("cart", "checkout", "order-1"), None)
 assert_type(flush(1.5), bool)

@@ -5,7 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from producer_sdk import NodeCondition, act, ensure, initialize, shutdown
+from producer_sdk import (
+    NodeCondition,
+    Redaction,
+    act,
+    bind_correlation_id,
+    ensure,
+    initialize,
+    run,
+    shutdown,
+)
 
 
 def one_argument(data: dict[str, Any]) -> bool:
@@ -23,7 +32,7 @@ async def waits(data: dict[str, Any], ctx: Any) -> bool:
     return True
 
 
-act("cart", "checkout")  # pyright: ignore[reportCallIssue]
+act()  # pyright: ignore[reportCallIssue]
 act("cart", "checkout", 5)  # pyright: ignore[reportArgumentType]
 act("cart", "checkout", "order-1", [1])  # pyright: ignore[reportArgumentType]
 act("cart", "checkout", lambda: 5)  # pyright: ignore[reportArgumentType]
@@ -43,4 +52,11 @@ NodeCondition()  # pyright: ignore[reportCallIssue]
 initialize("localhost:9092", max_queue=5)  # pyright: ignore[reportCallIssue]
 initialize("localhost:9092", compression="rar")  # pyright: ignore[reportArgumentType]
 initialize("localhost:9092", linger_ms="5")  # pyright: ignore[reportArgumentType]
+initialize("localhost:9092", redact="email")  # pyright: ignore[reportArgumentType]
+Redaction(["email"])  # pyright: ignore[reportCallIssue]
+Redaction(detectors=["e-mail"])  # pyright: ignore[reportArgumentType]
+Redaction(function=lambda data: 5)  # pyright: ignore[reportArgumentType]
+run("checkout")  # pyright: ignore[reportCallIssue]
+run("checkout", 5)  # pyright: ignore[reportArgumentType]
+bind_correlation_id(5)  # pyright: ignore[reportArgumentType]
 shutdown("now")  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,237 @@
+r"""The built-in detectors: a pattern, what must be there before it is worth a search, and a check.
+
+Every pattern takes linear time on any text: what may repeat is bounded, or possessive (`{1,64}+`)
+behind a look-behind that lets no attempt begin inside the run that an earlier one has walked.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+from producer_sdk._redaction import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from producer_sdk._redaction import Detector
+
+View: TypeAlias = Literal["lower", "shape", "hex"]
+"""A form of a text in which gates look: `lower` has small letters, `shape` 0 for each digit and A
+for each capital, `hex` h for each hexadecimal digit."""
+
+
+class Gate(NamedTuple):
+    """What an encoded event must hold for a detector to be worth a search.
+
+    Attributes:
+        view: the form of the text.
+        needle: what must be in it.
+        pattern: what must be found then; None if the needle says enough. It begins with a letter
+            that stands for itself, which is what makes a search quick.
+    """
+
+    view: View
+    needle: bytes
+    pattern: re.Pattern[bytes] | None = None
+
+
+class Rule(NamedTuple):
+    """One detector.
+
+    Attributes:
+        name: its name.
+        pattern: finds candidates.
+        gates: any of them open lets it search; none at all, and it always does.
+        check: how many characters of a candidate are the finding; None if all are.
+        group: the group of the pattern that is the candidate.
+        is_secret: it is masked and never hashed, as nobody has to join by it.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    gates: tuple[Gate, ...] = ()
+    check: Callable[[str], int] | None = None
+    group: int = 0
+    is_secret: bool = False
+
+
+def _secret(
+    name: Detector,
+    pattern: str,
+    *needles: bytes,
+    check: Callable[[str], int] | None = None,
+    group: int = 0,
+) -> Rule:
+    """Return a rule for something that has a mark of its own, in small letters."""
+    gates = tuple(Gate("lower", needle) for needle in needles)
+    return Rule(name, re.compile(pattern, re.ASCII), gates, check, group, is_secret=True)
+
+
+def _identity(
+    name: Detector,
+    pattern: str,
+    *gates: Gate,
+    check: Callable[[str], int] | None = None,
+    flags: re.RegexFlag = re.ASCII,
+) -> Rule:
+    """Return a rule for what tells people and machines apart."""
+    return Rule(name, re.compile(pattern, flags), gates, check)
+
+
+def _gate(view: View, needle: bytes, pattern: bytes) -> Gate:
+    return Gate(view, needle, re.compile(pattern))
+
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_NANP = rb"000[-. )] ?000[-.]0000(?![0A])"
+_HEX_PAIR = r"[0-9A-Fa-f]{2}"
+_PEM_NAME = r"[A-Z0-9 ]{0,40}+(?:(?<=PRIVATE KEY)|(?<=PRIVATE KEY BLOCK))"
+
+SECRETS: Final = (
+    _secret(
+        "private_key",
+        rf"(?s)-----BEGIN {_PEM_NAME}-----.*?(?:-----END {_PEM_NAME}-----|\Z)",
+        b"private key",
+    ),
+    _secret("jwt", r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{2,}+\.[\w-]{2,}+(?:\.[\w-]*+){0,2}", b"eyj"),
+    _secret(
+        "bearer_token",
+        r"(?<!\w)(?i:bearer)[ \t]{1,4}([\w.~+/-]{16,}+=*+)",
+        b"bearer ",
+        b"bearer\\t",
+        check=checks.has_digit,
+        group=1,
+    ),
+    _secret(
+        "basic_auth",
+        r"(?<!\w)(?i:basic)[ \t]{1,4}([A-Za-z0-9+/]{6,}+={0,2})",
+        b"basic ",
+        b"basic\\t",
+        check=checks.user_and_password,
+        group=1,
+    ),
+    _secret("url_credentials", r"://([^\s/:@\"']{0,128}:[^\s/@\"']{1,256})@", b"://", group=1),
+    _secret(
+        "assigned_secret",
+        r"(?<![A-Za-z])(?i:password|passwd|pwd|secret|token|api_?key|access_?key)"
+        r"=([^\s\"'&,;\[\]{}<>]{6,}+)",
+        *(b"assword=", b"asswd=", b"pwd=", b"ecret=", b"oken=", b"key="),
+        group=1,
+    ),
+    _secret(
+        "aws_access_key",
+        r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?![A-Za-z0-9])",
+        *(b"akia", b"asia", b"abia", b"acca"),
+    ),
+    _secret(
+        "aws_secret_key",
+        r"(?i:secret[_ ]?access[_ ]?key)[\"' \t]{0,4}[:=][\"' \t]{0,4}"
+        r"([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
+        b"secret",
+        group=1,
+    ),
+    _secret("azure_storage_key", r"AccountKey=([A-Za-z0-9+/]{86}==)", b"accountkey=", group=1),
+    _secret(
+        "github_token",
+        r"(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{36,255}+|github_pat_\w{22,255}+)",
+        *(b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"),
+    ),
+    _secret("gitlab_token", r"(?<!\w)glpat-[\w-]{20,}+", b"glpat-"),
+    _secret(
+        "stripe_key",
+        r"(?<!\w)(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}+|whsec_[A-Za-z0-9+/]{20,}+=*+)",
+        *(b"k_live_", b"k_test_", b"whsec_"),
+    ),
+    _secret(
+        "openai_key",
+        r"(?<![\w-])sk-(?!ant-)(?:proj-|svcacct-|admin-)?[\w-]{20,}+",
+        b"sk-",
+        check=checks.has_digit,
+    ),
+    _secret("anthropic_key", r"(?<![\w-])sk-ant-[\w-]{20,}+", b"sk-ant-"),
+    _secret("slack_token", r"(?<!\w)(?:xox[abeoprs]|xapp)-[\w-]{10,}+", b"xox", b"xapp-"),
+    _secret(
+        "slack_webhook",
+        r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[\w/+-]{20,}+",
+        b"hooks.slack.com",
+    ),
+    _secret("google_api_key", r"(?<![\w-])AIza[\w-]{35}(?![\w-])", b"aiza"),
+    _secret("google_oauth_token", r"(?<![\w.-])ya29\.[\w-]{20,}+", b"ya29."),
+    _secret("sendgrid_key", r"(?<!\w)SG\.[\w-]{16,32}\.[\w-]{16,64}", b"sg."),
+    Rule(
+        "twilio_key",
+        re.compile(r"(?<!\w)(?:SK|AC)[0-9a-f]{32}(?!\w)", re.ASCII),
+        (Gate("hex", b"h" * 32),),
+        is_secret=True,
+    ),
+    Rule(
+        "telegram_bot_token",
+        re.compile(r"(?<!\w)\d{8,10}:[\w-]{35}(?![\w-])", re.ASCII),
+        (Gate("shape", b"00000000:"),),
+        is_secret=True,
+    ),
+    _secret("npm_token", r"(?<!\w)npm_[A-Za-z0-9]{36}(?!\w)", b"npm_"),
+    _secret("pypi_token", r"(?<!\w)pypi-[\w-]{50,}+", b"pypi-"),
+    _secret("huggingface_token", r"(?<!\w)hf_[A-Za-z0-9]{30,}+", b"hf_"),
+    _secret("shopify_token", r"(?<!\w)shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}(?!\w)", b"shp"),
+)
+
+IDENTITIES: Final = (
+    _identity(
+        "email",
+        r"(?<![\w.%+-])(?<!//)[\w.%+-]{1,64}+@(?:[\w-]{1,63}+\.){1,8}[^\W\d_]{2,24}(?![\w-])",
+        Gate("lower", b"@"),
+        flags=re.UNICODE,
+    ),
+    _identity(
+        "iban",
+        r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])",
+        Gate("shape", b"AA00"),
+        check=checks.iban,
+    ),
+    _identity(
+        "card",
+        r"(?<![\w.])(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{4}([ -])\d{6}\2\d{4,5})"
+        r"(?!\w|\.\d)",
+        _gate("shape", b"0000", rb"0000(?:0{9}|[ -]0{4,6}[ -]0000)"),
+        check=checks.card,
+    ),
+    _identity(
+        "phone",
+        r"(?<![\w+])\+[1-9](?:[ .()/-]{0,2}\d){7,14}(?!\w)"
+        r"|(?<![\w.-])(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-.]\d{4}(?![\w-])",
+        _gate("shape", b"+0", rb"\+0[ .()/0-]{7}"),
+        _gate("shape", b"000-0000", _NANP),
+        _gate("shape", b"000.0000", _NANP),
+        check=checks.phone,
+    ),
+    _identity(
+        "us_ssn",
+        r"(?<![\w-])(?!000|666|9)\d{3}([- ])(?!00)\d\d\1(?!0000)\d{4}(?![\w-])",
+        Gate("shape", b"000-00-0000"),
+        Gate("shape", b"000 00 0000"),
+    ),
+    _identity(
+        "mac_address",
+        rf"(?<![\w:-]){_HEX_PAIR}([:-])(?:{_HEX_PAIR}\1){{4}}{_HEX_PAIR}(?![\w:-])",
+        Gate("hex", b"hh:hh:hh:hh:hh:hh"),
+        Gate("hex", b"hh-hh-hh-hh-hh-hh"),
+    ),
+    _identity(
+        "ipv4",
+        rf"(?<![\w.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\w|\.\w)",
+        _gate("shape", b"0.0", rb"\.0{1,3}\.0{1,3}\.0"),
+        check=checks.ipv4,
+    ),
+    _identity(
+        "ipv6",
+        r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{3,39}(?![\w:])",
+        Gate("hex", b"::"),
+        _gate("hex", b"h:h", rb":h{1,4}:h{1,4}:h{1,4}:h{1,4}:h{1,4}:h{1,4}:"),
+        check=checks.ipv6,
+    ),
+)
+
+RULES: Final = {rule.name: rule for rule in (*SECRETS, *IDENTITIES)}
+"""All built-in detectors by name, secrets first: what they leave looks like no identity."""

@@ -1,0 +1,81 @@
+"""Places in data that are told by name: keys at any depth, and paths from the top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import orjson
+
+from producer_sdk._errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ANY, ITEM, END = "*", "[]", ""
+"""In a path: any key, any item of a list; in the tree of paths: its end."""
+
+Tree: TypeAlias = "dict[str, Tree]"
+
+_NOT_COMPARED = b"_- "
+
+
+def squeeze(key: str) -> str:
+    """Return a key as keys are compared."""
+    return key.lower().translate(str.maketrans("", "", _NOT_COMPARED.decode()))
+
+
+def squeezed(lower: bytes) -> bytes:
+    """Return JSON in small letters with its keys as they are compared."""
+    return lower.translate(None, _NOT_COMPARED)
+
+
+class Keys:
+    """Names of keys, and how they look in JSON."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = {squeeze(name): name for name in names}
+        self._needles = [_in_json(name).lower() for name in self._names]
+
+    def may_be_in(self, lower: bytes) -> bool:
+        """Say whether any of the keys is in JSON that is in small letters."""
+        keys = squeezed(lower)
+        return any(needle in keys for needle in self._needles)
+
+    def named(self, key: str) -> str | None:
+        """Return the name by which a key was given, None if it was not."""
+        return self._names.get(squeeze(key))
+
+
+class Paths:
+    """Paths, as a tree that is walked along with the data."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.tree: Tree = {}
+        self._needles: list[bytes] = []
+        for path in paths:
+            self._add(path)
+
+    def may_be_in(self, encoded: bytes) -> bool:
+        """Say whether any of the places can be in JSON."""
+        return any(needle in encoded for needle in self._needles)
+
+    def _add(self, path: str) -> None:
+        steps = path.replace(ITEM, f".{ITEM}").split(".")
+        if END in steps:
+            raise UsageError("redact", f"{path!r} is no path; write it as in items[].serial")
+        tree = self.tree
+        for step in steps:
+            tree = tree.setdefault(step, {})
+        tree[END] = {}
+        named = [step for step in steps if step not in (ANY, ITEM)]
+        self._needles.append(_in_json(named[-1]) if named else b"")
+
+
+def below(trees: list[Tree], step: str) -> list[Tree]:
+    """Return the trees of paths that lead on through a step: a key, or `ITEM`."""
+    steps = (step,) if step == ITEM else (step, ANY)
+    return [tree[name] for tree in trees for name in steps if name in tree]
+
+
+def _in_json(key: str) -> bytes:
+    return orjson.dumps(key) + b":"
