@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from producer_sdk._counters import Counters
 from producer_sdk._errors import SdkError, UsageError
+from producer_sdk._hook import ErrorHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +35,13 @@ class Guard:
     Attributes:
         strict: raise what would be counted and logged.
         counters: the counts that reports go to.
+        tell: calls the host's `on_error`.
     """
 
     def __init__(self, counters: Counters) -> None:
         self.strict = False
         self.counters = counters
+        self.tell = ErrorHook()
         self._reported: set[tuple[str, int, str, str]] = set()
 
     def __call__(self, fallback: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -74,6 +77,7 @@ class Guard:
         if self.strict:
             raise UsageError(about, message)
         self.counters.add(loss, count)
+        self.tell(loss, message, count)
         place = _call_site()
         if self._is_new((*place, loss, about)):
             log.warning("%s (%s:%d; said once for this line)", message, *place)
@@ -88,6 +92,7 @@ class Guard:
             self.report("refused_invalid", name, f"{name}(): {error}; nothing was sent")
             return
         self.counters.add("internal_errors")
+        self.tell("internal_errors", f"{name}() failed inside the SDK: {type(error).__name__}")
         place = _call_site()
         if self._is_new((*place, "internal_errors", type(error).__name__)):
             log.error(

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
+from producer_sdk._guard import guard
 from producer_sdk._seldom import Seldom
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class EventQueue:
         self._signal = threading.Lock()
         self._signal.acquire()
         self._settled = threading.Condition()
+        self._told = 0  # of those dropped
         self._may_log = Seldom(_LOG_INTERVAL_S, time.monotonic)
 
     def put(self, record: Record) -> None:
@@ -184,13 +186,16 @@ class EventQueue:
         return dropped
 
     def _log_drop(self) -> None:
+        dropped = self._counts["dropped_queue_full"]
         log.warning(
             "the event queue is full (%d events or %d MiB): the oldest are dropped, %d so far; "
             "is the broker reachable, and fast enough?",
             self._max_events,
             self._max_bytes >> 20,
-            self._counts["dropped_queue_full"],
+            dropped,
         )
+        told, self._told = self._told, dropped
+        guard.tell("dropped_queue_full", "the event queue is full", dropped - told)
 
     def _end(self) -> int:
         # A signal handler may have interrupted the holder of the ledger in this very thread.

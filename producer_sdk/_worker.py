@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, TypeAlias
 
+from producer_sdk._guard import guard
 from producer_sdk._queue import EventQueue
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Delivery:
                 timeout_s,
                 lost,
             )
+            guard.tell("dropped_at_shutdown", "there was no time to deliver all at shutdown", lost)
         return delivered
 
     def after_fork(self) -> Delivery:

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from producer_sdk._guard import guard
 from producer_sdk._seldom import Seldom
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Health:
                 reason,
                 len(self._queue),
             )
+            guard.tell("not_delivered", f"{self._where}: {reason}", len(self._queue))
 
     def delivered(self) -> None:
         """Note that an attempt succeeded."""

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from producer_sdk._errors import UsageError
+from producer_sdk._guard import guard
 from producer_sdk._transport.backoff import Backoff
 from producer_sdk._transport.business_use import ROUTE, body, item, refused_positions
 from producer_sdk._transport.connection import Answer, Connection
@@ -109,7 +110,8 @@ class HttpTransport:
             self._size = len(batch) // 2
             return
         lost = [batch[position] for position in sorted(named or {0})]
-        self._settle(lost, "dropped_too_big" if too_large else "dropped_refused")
+        outcome: QueueCount = "dropped_too_big" if too_large else "dropped_refused"
+        self._settle(lost, outcome)
         log.error(
             "the server at %s refused %d of %d events as %s, which are lost; does it speak the API of "
             "Business-Use, in this version?",
@@ -118,6 +120,7 @@ class HttpTransport:
             len(batch),
             "too large" if too_large else "invalid",
         )
+        guard.tell(outcome, "the server refused events", len(lost))
 
     def _settle(self, records: list[Numbered], outcome: QueueCount) -> None:
         if records:

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer, codec
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError
 
 from producer_sdk._context import context_headers
+from producer_sdk._guard import guard
 from producer_sdk._transport.backoff import Backoff
 from producer_sdk._transport.health import Health
 from producer_sdk._transport.lanes import Lanes
@@ -181,6 +182,7 @@ class KafkaTransport:
             size,
             self._config.topic,
         )
+        guard.tell("dropped_too_big", f"the broker refused an event of {size} bytes for its size")
 
 
 def _codec(compression: str) -> str | None:

@@ -1,0 +1,39 @@
+"""`with initialize(…):` and `async with initialize(…):`, which end with a shutdown."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from producer_sdk._client import client
+from producer_sdk._guard import guard
+
+
+class Session:
+    """What `initialize` returns; only a `with` makes use of it.
+
+    At its end all that was recorded is delivered, for up to `exit_timeout_ms`, and the SDK is shut
+    down for the whole process.
+    """
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Shut down."""
+        _shut_down()
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Shut down, while other tasks run on."""
+        import asyncio  # noqa: PLC0415 -- loaded by whoever runs a coroutine
+
+        await asyncio.to_thread(_shut_down)
+
+
+@guard(None)
+def _shut_down() -> None:
+    client.at_exit()
