@@ -11,6 +11,7 @@ from streams.cli import (
     config,
     dead_letters,
     demo,
+    dev,
     doctor,
     flow,
     replay,
@@ -55,6 +56,7 @@ def duly(
 
 
 app.command("demo")(demo.demo)
+app.command("dev")(dev.dev)
 app.command("worker")(worker.worker)
 app.command("doctor")(doctor.doctor)
 app.command("verdicts")(verdicts.verdicts)

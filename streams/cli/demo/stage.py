@@ -58,8 +58,7 @@ def demo_settings(broker: Broker, folder: Path) -> Settings:
     meet what they do.
     """
     name = f"duly-demo-{secrets.token_hex(4)}"
-    os.environ |= {
-        "DULY_BROKER": broker.bootstrap,
+    os.environ |= broker_environment(broker) | {
         "DULY_APP_ID": name,
         "DULY_TOPIC_PREFIX": f"{name}-",
         "DULY_PARTITIONS": str(PARTITIONS),
@@ -67,13 +66,19 @@ def demo_settings(broker: Broker, folder: Path) -> Settings:
         "DULY_LOG_FORMAT": "json",
         "DULY_WEB_PORT": "0",
     }
-    if broker.kind == "embedded":
-        os.environ |= {
-            "DULY_IDEMPOTENCE": "false",
-            "DULY_ALLOW_CREATE_TIME": "true",
-            "DULY_REBALANCE_TIMEOUT_MS": "1000",
-        }
     return command_settings()
+
+
+def broker_environment(broker: Broker) -> dict[str, str]:
+    """Return the settings that say where a broker is, and what it lacks."""
+    if broker.kind != "embedded":
+        return {"DULY_BROKER": broker.bootstrap}
+    return {
+        "DULY_BROKER": broker.bootstrap,
+        "DULY_IDEMPOTENCE": "false",
+        "DULY_ALLOW_CREATE_TIME": "true",
+        "DULY_REBALANCE_TIMEOUT_MS": "1000",
+    }
 
 
 def worker_command() -> list[str | Path]:
