@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -99,11 +98,10 @@ def _line(flow_name: str, run_id: str, data: bytes, at_ns: int) -> bytes:
 
 
 class _Judged:
-    """Reads the verdicts of a replay as they are said."""
+    """Reads the verdicts of a replay, which asks about all its events at once."""
 
     def __init__(self) -> None:
         self._verdicts: dict[str, dict[str, Any]] = {}
-        self._seconds: dict[str, float] = {}
         self.wrong_beside: list[str] = []
 
     def replay(self, files: Sequence[Path], recording: Path) -> int:
@@ -111,11 +109,8 @@ class _Judged:
         flows = [argument for file in files for argument in ("--flow", file)]
         command = [SCRIPTS / "duly", "replay", *flows, "--until", "last", "--skip-bad", recording]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as duly:
-            last = time.monotonic()
             for line in duly.stdout or ():
-                now = time.monotonic()
-                self._take(orjson.loads(line), now - last)
-                last = now
+                self._take(orjson.loads(line))
         return duly.returncode
 
     def finding(self, attack: Attack) -> Finding:
@@ -123,10 +118,10 @@ class _Judged:
         name = flow_name(attack)
         if name not in self._verdicts:
             return Finding(attack, "refused", None)
-        return Finding(attack, fate_of(self._verdicts[name]), self._seconds[name])
+        return Finding(attack, fate_of(self._verdicts[name]), None)
 
-    def _take(self, verdict: dict[str, Any], seconds: float) -> None:
+    def _take(self, verdict: dict[str, Any]) -> None:
         run_id = verdict["run_id"]
-        self._verdicts[run_id], self._seconds[run_id] = verdict, seconds
+        self._verdicts[run_id] = verdict
         if verdict["flow"].startswith("good-") and is_judged_wrongly(verdict, int(run_id[-1])):
             self.wrong_beside.append(run_id)

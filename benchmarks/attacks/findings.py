@@ -39,7 +39,7 @@ class Finding(NamedTuple):
     attack: Attack
     fate: Fate
     seconds: float | None
-    """From the event, or the verdict before, to the verdict; None if it was never run.
+    """From the event to the verdict; None if it was never run, or not alone.
 
     A run that passes says nothing of its script: one of a flow that is learned waits before it does.
     """
@@ -71,8 +71,12 @@ class Findings(NamedTuple):
     def _row(self, engine: str) -> dict[str, Any]:
         mine = [finding for finding in self.found if finding.attack.engine == engine]
         fates = Counter(finding.fate for finding in mine)
-        run = [finding for finding in mine if finding.fate in {"error", "limit"}]
-        slowest = max(run, key=lambda finding: finding.seconds or 0)
+        times = [
+            (finding.seconds, finding.attack.name)
+            for finding in mine
+            if finding.seconds is not None and finding.fate in {"error", "limit"}
+        ]
+        slowest_s, which = max(times, default=(None, None))
         return {
             "measured": f"{engine}, {self.way}",
             "attacks": len(mine),
@@ -81,8 +85,8 @@ class Findings(NamedTuple):
             "touched": len(self.touched),
             "deaths": self.deaths,
             "good wrong": len(self.wrong_beside),
-            "slowest ms": round((slowest.seconds or 0) * 1_000),
-            "which": slowest.attack.name,
+            "slowest ms": None if slowest_s is None else round(slowest_s * 1_000),
+            "which": which,
         }
 
 
