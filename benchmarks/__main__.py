@@ -14,6 +14,7 @@ from benchmarks.latency import measure_latency
 from benchmarks.profiler import Profiler
 from benchmarks.report import Row, print_table, say
 from benchmarks.scripts import TITLE, measure_scripts
+from benchmarks.sdk import measure_sdk
 from benchmarks.standard_job import definition
 from benchmarks.throughput import load, measure_ceiling, measure_worker
 from streams.kafka.broker import APACHE_KINDS, start_broker
@@ -66,6 +67,8 @@ async def measure(
     deployment.prepare()
     say("measuring latency")
     tables["latency"] = [figure.row() for figure in await measure_latency(deployment, size.seconds)]
+    say("measuring the SDK")
+    tables |= await measure_sdk(bootstrap)
     say("measuring scripts")
     tables[TITLE] = await measure_scripts()
     return tables
