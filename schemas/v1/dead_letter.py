@@ -31,13 +31,15 @@ class DeadLetter(WireModel):
         return [(header, str(getattr(self, field)).encode()) for field, header in _HEADERS.items()]
 
     @classmethod
-    def from_headers(cls, given: Iterable[tuple[str, bytes]]) -> Self:
+    def from_headers(cls, given: Iterable[tuple[str, bytes | None]]) -> Self:
         """Read it from the headers of a record of the dead-letter topic.
+
+        Those of the original may be without a value.
 
         Raises:
             pydantic.ValidationError: a header is absent or does not hold what it must.
         """
-        found = {name: value.decode(errors="replace") for name, value in given}
+        found = {name: value.decode(errors="replace") for name, value in given if value is not None}
         fields = {field: found.get(header) for field, header in _HEADERS.items()}
         return cls.model_validate(fields, strict=False)  # headers hold numbers as text
 

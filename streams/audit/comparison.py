@@ -84,6 +84,8 @@ def compare_verdicts(
         stated: what was written.
         skip: verdict ids that are not compared.
     """
+    for offset in stated.strangers:
+        yield Fault("unexpected", _place(partition, offset), "a record", "it is no verdict")
     newest = -1
     for verdict_id, body, _ in implied:
         if verdict_id in skip:
@@ -143,6 +145,8 @@ def compare_dead_letters(
         else:
             continue
         yield Fault("letters", _place(partition, offset), "dead letter", detail)
+    for offset in stated.strangers:
+        yield Fault("letters", _place(partition), f"its record {offset}", "it is no dead letter")
     for offset in sorted(stated.by_offset.keys() - implied.keys()):
         if offset >= end:
             break

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
+from pydantic import ValidationError
 
 from schemas.v1.dead_letter import DeadLetter
 
@@ -65,17 +66,23 @@ class StatedVerdicts:
     def __init__(self) -> None:
         self.by_id: dict[str, Statement] = {}
         self.records = 0
+        self.strangers: list[int] = []
+        """Offsets of records that are no verdicts."""
 
     def take(self, batch: Iterable[Any]) -> None:
         """Take in records of the verdicts topic."""
         for record in batch:
             self.records += 1
-            verdict = orjson.loads(record.value)
-            statement = self.by_id.get(verdict["verdict_id"])
+            try:
+                verdict = orjson.loads(record.value)
+                life, source_offset = life_of(verdict), verdict["source"]["offset"]
+                verdict_id = verdict["verdict_id"]
+            except (orjson.JSONDecodeError, LookupError, TypeError):
+                self.strangers.append(record.offset)
+                continue
+            statement = self.by_id.get(verdict_id)
             if statement is None:
-                self.by_id[verdict["verdict_id"]] = Statement(
-                    record.offset, record.value, life_of(verdict), verdict["source"]["offset"]
-                )
+                self.by_id[verdict_id] = Statement(record.offset, record.value, life, source_offset)
             elif statement.body == record.value:
                 statement.copies += 1
             else:
@@ -92,11 +99,17 @@ class StatedDeadLetters:
     def __init__(self) -> None:
         self.by_offset: dict[int, tuple[str, bytes | None]] = {}
         """Reason and original value."""
+        self.strangers: list[int] = []
+        """Offsets of records that are no dead letters, in their own topic."""
 
     def take(self, batch: Iterable[Any]) -> None:
         """Take in records of the dead-letter topic."""
         for record in batch:
-            letter = DeadLetter.from_headers(record.headers)
+            try:
+                letter = DeadLetter.from_headers(record.headers)
+            except ValidationError:
+                self.strangers.append(record.offset)
+                continue
             self.by_offset.setdefault(letter.source_offset, (letter.reason, record.value))
 
     def known(self) -> KeysView[int]:

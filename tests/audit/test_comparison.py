@@ -131,3 +131,20 @@ def test_dead_letters_are_compared_too(letters: list[ConsumerRecord], expected: 
     said.take(letters)
     found = compare_dead_letters(PLACE, {3: ("not_json", b"x")}, said, end=10)
     assert [fault.detail for fault in found] == expected
+
+
+def test_a_record_that_is_no_verdict_is_unexpected():
+    said = StatedVerdicts()
+    said.take([ConsumerRecord(0, b"nonsense"), ConsumerRecord(1, b"[]"), ConsumerRecord(2, None)])
+    said.take([ConsumerRecord(3, orjson.dumps(A))])
+    found = list(compare_verdicts(PLACE, implications(A), said, ()))
+    assert [fault.kind for fault in found] == ["unexpected"] * 3
+    assert found[0].detail == "it is no verdict"
+    assert found[2].place == "verdicts, partition 0, offset 2"
+
+
+def test_a_record_that_is_no_dead_letter_is_a_fault():
+    letters = StatedDeadLetters()
+    letters.take([ConsumerRecord(4, b"x", headers=(("duly-reason", b"not_json"),))])
+    (fault,) = compare_dead_letters(PLACE, {}, letters, end=10)
+    assert (fault.kind, fault.subject) == ("letters", "its record 4")

@@ -24,7 +24,7 @@ class Sent(NamedTuple):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def write(records: Iterable[Sent]) -> None:

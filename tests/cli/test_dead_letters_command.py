@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason
     from tests.cli.conftest import Duly
 
-THEIRS = (("traceparent", b"00-abc"), ("binary", b"\xff\x00"))
+THEIRS = (("traceparent", b"00-abc"), ("binary", b"\xff\x00"), ("empty", None))
 GOOD = event("a", 0).encode()
 BELONGS = murmur2_partition(b"run-1", 2)
 
@@ -67,7 +67,11 @@ def test_list_prints_a_line_of_json_for_each_and_counts_the_reasons(duly: Duly) 
         "source_offset": 7,
         "key": {"text": "run-1"},
         "value": {"text": "{"},
-        "headers": [["traceparent", {"text": "00-abc"}], ["binary", {"base64": "/wA="}]],
+        "headers": [
+            ["traceparent", {"text": "00-abc"}],
+            ["binary", {"base64": "/wA="}],
+            ["empty", None],
+        ],
     }
     assert (third["key"], third["value"]) == (None, None)
     assert result.stderr == "3 dead letters: 2 not_json, 1 too_big\n"
@@ -142,6 +146,7 @@ def test_show_tells_all_of_a_letter(duly: Duly, topic_prefix: str) -> None:
         "key          run-1\n"
         "header       traceparent: 00-abc\n"
         "header       binary: ff 00 (no text)\n"
+        "header       empty: none\n"
         "value        8 bytes\n"
         "\n"
         '{"a":\\x1b\n'

@@ -209,6 +209,13 @@ def test_what_a_worker_did_not_say_is_told_and_exit_1(duly: Duly, unjudged: Sett
     assert result.stderr.endswith(": 1 implied by the log, never said\n")
 
 
+def test_a_record_that_is_no_verdict_is_told_and_exit_1(duly: Duly, unjudged: Settings) -> None:
+    send(Sent(VERDICTS, PARTITION, b"k", b"nonsense"))
+    result = duly("replay", "--topic", full_name(EVENTS, unjudged))
+    assert result.exit_code == 1
+    assert "error: unexpected: a record: it is no verdict (" in result.stderr
+
+
 def test_a_record_that_is_no_definition_is_noted(duly: Duly, unjudged: Settings) -> None:
     send(Sent(DEFINITIONS, 0, b"pair", b"nonsense"))
     result = duly("replay", "--topic", full_name(EVENTS, unjudged))

@@ -69,7 +69,7 @@ class Letter(NamedTuple):
     about: DeadLetter
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, bytes | None]]
 
     @classmethod
     def of(cls, record: Any) -> Letter | None:

@@ -85,7 +85,10 @@ async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
     findings = await check_broker(settings)
     if _fails(findings, "broker"):
         return findings
-    planned = await plan_topics(settings)
+    try:
+        planned = await plan_topics(settings)
+    except DulyError as error:
+        return [*findings, Finding("topics", "failure", str(error))]
     findings += check_topics(planned)
     if any(topic.action == "create" for topic in planned):
         return findings
