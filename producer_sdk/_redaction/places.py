@@ -17,6 +17,7 @@ ANY, ITEM, END = "*", "[]", ""
 Tree: TypeAlias = "dict[str, Tree]"
 
 _NOT_COMPARED = b"_- "
+_COLON = b'":'
 
 
 def squeeze(key: str) -> str:
@@ -24,22 +25,18 @@ def squeeze(key: str) -> str:
     return key.lower().translate(str.maketrans("", "", _NOT_COMPARED.decode()))
 
 
-def squeezed(lower: bytes) -> bytes:
-    """Return JSON in small letters with its keys as they are compared."""
-    return lower.translate(None, _NOT_COMPARED)
-
-
 class Keys:
     """Names of keys, and how they look in JSON."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {squeeze(name): name for name in names}
-        self._needles = [_in_json(name).lower() for name in self._names]
+        self._in_json = {_in_json(name).lower() for name in self._names}
 
     def may_be_in(self, lower: bytes) -> bool:
         """Say whether any of the keys is in JSON that is in small letters."""
-        keys = squeezed(lower)
-        return any(needle in keys for needle in self._needles)
+        before_colons = lower.translate(None, _NOT_COMPARED).split(_COLON)[:-1]
+        keys = {text[text.rfind(b'"') + 1 :] for text in before_colons}
+        return not self._in_json.isdisjoint(keys)
 
     def named(self, key: str) -> str | None:
         """Return the name by which a key was given, None if it was not."""
@@ -68,7 +65,7 @@ class Paths:
             tree = tree.setdefault(step, {})
         tree[END] = {}
         named = [step for step in steps if step not in (ANY, ITEM)]
-        self._needles.append(_in_json(named[-1]) if named else b"")
+        self._needles.append(_in_json(named[-1]) + _COLON if named else b"")
 
 
 def below(trees: list[Tree], step: str) -> list[Tree]:
@@ -78,4 +75,5 @@ def below(trees: list[Tree], step: str) -> list[Tree]:
 
 
 def _in_json(key: str) -> bytes:
-    return orjson.dumps(key) + b":"
+    """Return how a key looks in JSON, without its quotes."""
+    return orjson.dumps(key)[1:-1]

@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from producer_sdk._redaction.detectors import Rule, View
 
     _NumberedGate = tuple[bytes, re.Pattern[bytes] | None, int]
+    _Group = tuple[bytes, list[_NumberedGate]]
 
 _DIGITS, _CAPITALS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
+
+_SIGNS = (b"_", b"@", b"=", b"/", b"+", b"-", b".", b" ", b":")
+"""Most texts lack some of these, and with a sign all needles that have it in them."""
 
 _SHAPE = bytes.maketrans(_DIGITS + _CAPITALS, b"0" * len(_DIGITS) + b"A" * len(_CAPITALS))
 _HEX = bytes.maketrans(_HEX_DIGITS + b"h", b"h" * len(_HEX_DIGITS) + b"x")
@@ -48,19 +52,23 @@ class Scanner:
         return [self._rules[number] for number in sorted(found)]
 
 
-def _gates(rules: Sequence[Rule], view: View) -> list[_NumberedGate]:
-    return [
-        (gate.needle, gate.pattern, number)
-        for number, rule in enumerate(rules)
-        for gate in rule.gates
-        if gate.view == view
-    ]
+def _gates(rules: Sequence[Rule], view: View) -> list[_Group]:
+    """Return the gates of a view, grouped by a sign that all needles of a group have in them."""
+    groups: dict[bytes, list[_NumberedGate]] = {}
+    for number, rule in enumerate(rules):
+        for gate in rule.gates:
+            if gate.view == view:
+                sign = next((sign for sign in _SIGNS if sign in gate.needle), b"")
+                groups.setdefault(sign, []).append((gate.needle, gate.pattern, number))
+    return list(groups.items())
 
 
-def _opened(gates: list[_NumberedGate], view: bytes) -> list[int]:
+def _opened(groups: list[_Group], view: bytes) -> list[int]:
     """Return the numbers of the rules whose gates are open."""
     return [
         number
+        for sign, gates in groups
+        if sign in view
         for needle, pattern, number in gates
         if needle in view and (pattern is None or pattern.search(view))
     ]
