@@ -12,6 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from benchmarks.business_use import business_use_act
 from benchmarks.deployment import Deployment
 from benchmarks.report import print_table
 from benchmarks.standard_job import definition
@@ -53,7 +54,9 @@ def _measure(bootstrap: str) -> dict[str, list[Row]]:
     try:
         _act()
         _must_flush()  # connected
-        tables = {CALL_TITLE: _calls(), DELIVERY_TITLE: [_threads(), _sustained(), _paced()]}
+        delivery = [_threads(), _sustained(), _paced()]
+        # Last, as the thread of the other SDK outlives its shutdown.
+        tables = {CALL_TITLE: _calls(), DELIVERY_TITLE: delivery}
         if stats().delivered != stats().recorded:
             raise RuntimeError(f"not all was delivered: {stats()}")
         return tables
@@ -68,7 +71,20 @@ def _calls() -> list[Row]:
         _cost("queue.put of 300 bytes", lambda: bare.put(value)),
         _cost("act()", _act),
         _cost("act() with a validator that is a lambda", _act_with_lambda),
+        *_business_use(),
     ]
+
+
+def _business_use() -> list[Row]:
+    with business_use_act() as their_act:
+        if their_act is None:
+            return []
+        return [
+            _cost(
+                "act() of the Business-Use SDK",
+                lambda: their_act(id="cart", flow="checkout", run_id="order-1", data=_DATA),
+            )
+        ]
 
 
 def _cost(what: str, call: Callable[[], None]) -> Row:
