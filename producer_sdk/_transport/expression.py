@@ -19,9 +19,16 @@ def as_expression(script: str) -> str:
 
     A `def` is one expression if it is a `return` after assignments of constants.
     """
+    try:
+        return _expression(script) or script
+    except (SyntaxError, ValueError, RecursionError):  # nested too deeply, say
+        return script
+
+
+def _expression(script: str) -> str | None:
     function = ast.parse(script).body[0]
     if not isinstance(function, ast.FunctionDef) or len(function.args.args) != len(_ARGUMENTS):
-        return script
+        return None
     *constants, last = function.body
     names: dict[str, ast.expr] = {
         argument.arg: ast.Name(name, ast.Load())
@@ -32,9 +39,9 @@ def as_expression(script: str) -> str:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_constant(value):
                 names[name] = value
             case _:
-                return script
+                return None
     if not isinstance(last, ast.Return) or last.value is None or _binds(last.value, names):
-        return script
+        return None
     return ast.unparse(_Replaced(names).visit(copy.deepcopy(last.value)))
 
 

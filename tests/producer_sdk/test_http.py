@@ -257,3 +257,8 @@ def test_a_function_that_is_one_expression_becomes_it(script: str, expression: s
 def test_a_function_that_is_more_stays_what_it_is(body: str) -> None:
     script = f"def validate(d, c):\n    {body}"
     assert as_expression(script) == script
+
+
+def test_a_function_that_is_nested_too_deeply_to_be_read_stays_what_it_is() -> None:
+    script = f"def validate(d, c):\n    return {'-' * 5_000}1 < 2"
+    assert as_expression(script) == script

@@ -49,6 +49,16 @@ def with_default(data: dict[str, Any], ctx: Context, limit: int = 5) -> bool:
 initialize("localhost:9092")
 initialize(["a:9092", "b:9092"], strict=True, topic_prefix="eu-", compression="gzip")
 initialize(bootstrap_servers=None, linger_ms=None)
+initialize(
+    api_key="k",
+    url="http://h",
+    batch_size=50,
+    batch_interval=0.5,
+    max_queue_size=500,
+    on_error=print,
+)
+with initialize("localhost:9092"):
+    pass
 
 act("cart", "checkout", "order-1")
 act("cart", "checkout", run_id=lambda: "order-1", data={"items": 3})

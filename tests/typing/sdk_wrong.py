@@ -50,6 +50,8 @@ ensure("pay", "checkout", "order-1", options={"windw_ms": 1})  # pyright: ignore
 ensure("pay", "checkout", "order-1", required="yes")  # pyright: ignore[reportArgumentType]
 NodeCondition()  # pyright: ignore[reportCallIssue]
 initialize("localhost:9092", max_queue=5)  # pyright: ignore[reportCallIssue]
+initialize(url="http://h", apikey="k")  # pyright: ignore[reportCallIssue]
+initialize(on_error=lambda: None)  # pyright: ignore[reportArgumentType]
 initialize("localhost:9092", compression="rar")  # pyright: ignore[reportArgumentType]
 initialize("localhost:9092", linger_ms="5")  # pyright: ignore[reportArgumentType]
 initialize("localhost:9092", redact="email")  # pyright: ignore[reportArgumentType]
