@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Duly
     from tests.shared_kafka import SharedKafka
 
+pytestmark = pytest.mark.xdist_group("topic-replay")  # one worker process for all of them
+
 PARTITION = 1
 PATIENCE_S = 20
 NS_PER_MS = 1_000_000
