@@ -40,6 +40,7 @@ class Deployment:
             "DULY_TOPIC_PREFIX": f"{self.name}-",
             "DULY_PARTITIONS": str(PARTITIONS),
             "DULY_STATE_DIR": str(folder),
+            "DULY_WEB_PORT": "0",
             # A name that survives restarts: a killed worker's partitions need no timeout to come back.
             "DULY_INSTANCE_ID": self.name,
             **settings,
