@@ -13,7 +13,7 @@ from streams.audit.logs import open_logs
 from streams.audit.spans import Place, begun_before, places_of, span_of, take_verdicts
 from streams.audit.stated import StatedVerdicts
 from streams.cli.instants import day_and_time
-from streams.cli.report import count_of
+from streams.cli.report import count_of, spaced
 from streams.cli.screen import STATUS_SIGNS
 from streams.cli.what_if import RunChange, Said, WhatIf
 from streams.flow_files import InvalidFlowFile, check_scripts
@@ -76,7 +76,7 @@ class Comparison:
             return f"none of {of_runs} would change"
         kinds = Counter(f"{_kind(c.before)} → {_kind(c.after)}" for c in self.changes)
         told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        return f"{count_of(len(self.changes), 'of', 'of')} {of_runs} would change: {told}"
+        return f"{spaced(len(self.changes))} of {of_runs} would change: {told}"
 
 
 async def compare_flows(

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import orjson
 import typer
 
 from streams.cli.instants import INSTANT, parse_instant_option
 from streams.cli.outcomes import ExitCode
 from streams.cli.report import count_of, print_json, print_lines
-from streams.cli.screen import complain, data, say, stdout_is_terminal, verdict_line
+from streams.cli.replay_report import Report
+from streams.cli.screen import complain, say, stdout_is_terminal
 from streams.errors import DulyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import BufferedReader
-
-    from streams.engine.partition import Judged
-    from streams.recording import BadLine
 
 STDIN = "-"
 
@@ -236,55 +232,6 @@ def _compare(
 def _in_ms(instant: Any) -> int | None:
     """Return an instant in ns as ms; None for the words that mean all that a topic holds."""
     return instant // 1_000_000 if isinstance(instant, int) else None
-
-
-class Report:
-    """Writes what a replay finds: verdicts to stdout, the rest to stderr."""
-
-    def __init__(self, source: str, *, as_json: bool) -> None:
-        self._source = source
-        self._as_json = as_json
-        self._counts: Counter[str] = Counter()
-        self._bad_lines = 0
-        self.failing: set[tuple[str, str, int]] = set()
-        """The runs (flow, run id, opened at) whose last verdict is `failed`."""
-
-    def judged(self, judged: Judged) -> None:
-        """Write what one batch came to."""
-        self.verdicts([out.value for out in judged.verdicts])
-        for refused in judged.refused:
-            say(f"{self._source}:{refused.offset + 1}: {refused.reason}: {refused.message}")
-
-    def verdicts(self, values: Sequence[bytes]) -> None:
-        """Write verdicts, each as its JSON."""
-        for value in values:
-            self._verdict(value)
-        if values:
-            sys.stdout.flush()
-
-    def bad_line(self, error: BadLine) -> None:
-        """Tell of a line that is left out."""
-        self._bad_lines += 1
-        complain(f"{self._source}:{error.number}: {error.reason} (left out)")
-
-    def summary(self) -> None:
-        """Tell what all came to."""
-        counts = ", ".join(f"{count} {status}" for status, count in sorted(self._counts.items()))
-        left_out = f"; bad lines left out: {self._bad_lines}" if self._bad_lines else ""
-        say(f"verdicts: {counts or 'none'}{left_out}")
-
-    def _verdict(self, value: bytes) -> None:
-        verdict = orjson.loads(value)
-        if self._as_json:
-            sys.stdout.buffer.write(value + b"\n")
-        else:
-            data().print(verdict_line(verdict))
-        self._counts[verdict["status"]] += 1
-        run = (verdict["flow"], verdict["run_id"], verdict["opened_at_ns"])
-        if verdict["status"] == "failed":
-            self.failing.add(run)
-        else:
-            self.failing.discard(run)
 
 
 def _open(source: str) -> BufferedReader:

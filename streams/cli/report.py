@@ -36,6 +36,11 @@ def print_json(document: Any) -> None:
     typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
 
-def count_of(number: int, noun: str, plural: str | None = None) -> str:
+def spaced(number: int) -> str:
+    """Return `40 000`."""
+    return f"{number:,}".replace(",", " ")
+
+
+def count_of(number: int, noun: str) -> str:
     """Return `1 topic`, `40 000 topics`."""
-    return f"{number:,}".replace(",", " ") + f" {noun if number == 1 else plural or noun + 's'}"
+    return f"{spaced(number)} {noun}{'' if number == 1 else 's'}"
