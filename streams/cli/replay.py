@@ -11,8 +11,8 @@ import typer
 
 from streams.cli.instants import INSTANT, parse_instant_option
 from streams.cli.outcomes import ExitCode
-from streams.cli.report import count_of, print_json, print_lines
 from streams.cli.replay_report import Report
+from streams.cli.report import count_of, print_json, print_lines
 from streams.cli.screen import complain, say, stdout_is_terminal
 from streams.errors import DulyError
 
