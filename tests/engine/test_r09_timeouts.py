@@ -82,6 +82,14 @@ def test_R9_a_dependency_event_after_it_is_no_base():
     assert "came 200 ms too late" in cause(log.last, "z")["message"]
 
 
+def test_R9_a_dependency_that_is_all_after_it_gives_no_base():
+    """Another dependency that came before it does."""
+    log = Log(timed("a", "b"))
+    log.come(event("b", 0), event("a", 1_300), event("z", 1_200), at=1_300)
+    assert summary(log.verdicts) == ["1 failed z late"]
+    assert "due 1 s after b" in cause(log.last, "z")["message"]
+
+
 def test_R9_where_all_are_after_it_an_event_is_its_own_base():
     """Clocks that differ make nobody late."""
     log = Log(timed("a", ms=1))
