@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import signal
 from typing import TYPE_CHECKING
 
 import psutil
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
 _EXIT_GRACE_S = 2.0
+
+# A shell that starts us in the background has SIGINT ignored, which our children would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Many workers run at once on this machine; only those that are asked for show a page.
 os.environ["DULY_WEB_PORT"] = "0"
@@ -67,10 +71,12 @@ async def topic_prefix(kafka: SharedKafka) -> AsyncGenerator[str]:
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Generator[None]:
-    """Undo what a test did to the root logger, as commands and workers do: others read the log."""
-    level, before = logging.root.level, logging.root.handlers[:]
+    """Undo what a test did to loggers, as commands and workers do: others read the log."""
+    of_aiokafka = logging.getLogger("aiokafka")
+    level, before, their_level = logging.root.level, logging.root.handlers[:], of_aiokafka.level
     yield
     logging.root.setLevel(level)
+    of_aiokafka.setLevel(their_level)
     for handler in logging.root.handlers[:]:
         # pytest has handlers of its own, and changes them between the phases of a test.
         if type(handler).__module__ == "logging" and handler not in before:

@@ -49,7 +49,7 @@ def session(folder: Path, tests: str) -> str:
     """Run pytest on a test file of a service and return what it prints."""
     (folder / "test_shop.py").write_text(SHOP + tests)
     (folder / "checkout.yaml").write_text(FLOW)
-    command = [sys.executable, "-m", "pytest", "-p", "streams.pytest_plugin", "-q", "test_shop.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "test_shop.py"]
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", "--rootdir", folder],
         cwd=folder,

@@ -62,7 +62,9 @@ def poisoned(source: str) -> str:
 def test_R6_over_a_limit_twice_is_a_limit(fresh_ask: Asker, source: str, message: str) -> None:
     answer = fresh_ask(source)
     assert answer.outcome == "limit"
-    assert f"python: {message}, twice (50 ms and 64 MiB are allowed)" in answer.detail
+    # On a busy machine the sandbox may have to end its process before the script gives up.
+    assert answer.detail.startswith(f"python: {message}")
+    assert answer.detail.endswith(", twice (50 ms and 64 MiB are allowed)")
     assert fresh_ask(GOOD, {"n": 1}).outcome == "true"
 
 
