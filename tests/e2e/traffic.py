@@ -129,6 +129,17 @@ class Subscriber(Reader):
                 if verdict["run_id"] == run_id and accept(verdict):
                     return verdict
 
+    async def read_to_end(self) -> None:
+        """Read all that the topic holds now."""
+        ends = await self._consumer.end_offsets(self._consumer.assignment())
+        async with asyncio.timeout(PATIENCE_S):
+            while self._fetched or not await self._is_at(ends):
+                await self.read()
+
+    async def _is_at(self, ends: dict[TopicPartition, int]) -> bool:
+        positions = [await self._consumer.position(partition) for partition in ends]
+        return all(at >= end for at, end in zip(positions, ends.values(), strict=True))
+
 
 class DeadLetters(Reader):
     """Follows the dead letters."""
