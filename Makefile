@@ -10,7 +10,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format types bench clean
+.PHONY: help setup demo test check format types bench chaos clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ types: $(INSTALLED) ## types alone
 
 bench: $(INSTALLED) ## events per second, against a bare consumer on the same Kafka; ARGS="--json"
 	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(INSTALLED) ## workers that are killed, frozen and restarted under load, audited; ARGS="zombie" for one
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## remove .venv, fetched brokers and caches
 	rm -rf $(VENV) .duly build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
