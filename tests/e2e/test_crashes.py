@@ -21,6 +21,7 @@ RUNS_PER_SECOND = 300
 KILLS = 3
 RUNS_BETWEEN_KILLS = 600
 PATIENCE_S = 40.0
+"""How long the worker may be silent: it starts, reads its state, and catches up."""
 
 
 async def _read_runs(reader: Subscriber, runs: int) -> None:
@@ -29,8 +30,8 @@ async def _read_runs(reader: Subscriber, runs: int) -> None:
     Raises:
         TimeoutError: the worker does not get on.
     """
-    async with asyncio.timeout(PATIENCE_S):
-        while len(reader.verdicts) < runs:
+    while len(reader.verdicts) < runs:
+        async with asyncio.timeout(PATIENCE_S):
             await reader.read()
 
 
