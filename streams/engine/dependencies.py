@@ -218,7 +218,7 @@ def _judge(
         if causes is None:
             return False
     else:
-        causes = _judge_uncounted(run, node, entry, reading, now)
+        causes = _judge_uncounted(run, entry, reading, now)
     if run.definition.problems and node.id in run.definition.problems:
         causes = (*causes, "definition") if "definition" not in causes else causes
     if node.timeout_ns:
@@ -288,18 +288,19 @@ def _judge_counted(
 
 
 def _judge_uncounted(
-    run: Run, node: Node, entry: Entry, reading: DependencyReading, now: int
+    run: Run, entry: Entry, reading: DependencyReading, now: int
 ) -> tuple[EntryCause, ...]:
     entry.base = None
-    if entry.standing == "undecided":
-        _note_dependencies(run, entry, reading)
-        return _unsatisfied_causes(run, entry, reading, now)
-    run.waiting.pop(entry.event_id, None)
-    run.leaning.pop(entry.event_id, None)
-    if entry.standing == "excluded":
-        return ()
-    assert entry.filtered is not None, node.id  # noqa: S101 -- only a filter refuses
-    return ("definition",) if entry.filtered.outcome == "not_compiled" else ("filter_error",)
+    compiled = entry.filtered is None or entry.filtered.outcome != "not_compiled"
+    if entry.standing == "excluded" or not compiled:
+        run.waiting.pop(entry.event_id, None)
+        run.leaning.pop(entry.event_id, None)
+        return () if compiled else ("definition",)
+    # A filter error rests on its dependencies as much as "not yet" does: they may come to lack again.
+    _note_dependencies(run, entry, reading)
+    if entry.standing == "refused":
+        return ("filter_error",)
+    return _unsatisfied_causes(run, entry, reading, now)
 
 
 def _note_dependencies(run: Run, entry: Entry, reading: DependencyReading) -> None:

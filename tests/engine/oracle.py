@@ -108,7 +108,8 @@ class Oracle:
     def _let_time_pass(self, until: int) -> None:
         while (instant := self._next_due()) is not None and instant <= until:
             if until - instant > OUTAGE_MS:
-                self.gaps.append((self.clock, until))
+                # All that a run remembers of the log before it is when something last happened to it.
+                self.gaps.append((self.fired, until))
             else:
                 self.fired = instant
                 self._say(instant)

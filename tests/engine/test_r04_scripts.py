@@ -160,6 +160,22 @@ def test_R4_not_yet_becomes_an_error_with_the_dependencies():
     assert summary(log.come(event("a", 0), at=2)) == ["1 failed b filter_error"]
 
 
+def test_R4_an_error_becomes_not_yet_when_a_dependency_is_owed_again():
+    """A dependency that was skippable may be so no longer: then the error is no answer yet."""
+    nodes = [
+        {"id": "card", "branch": "pay"},
+        {"id": "cash", "branch": "pay"},
+        {"id": "slip", "dep_ids": ["card"]},
+        {"id": "done", "dep_ids": ["cash", "slip"], "filter": python("1")},
+    ]
+    log = Log(flow(*nodes))
+    log.come(event("cash", 0), event("done", 1))
+    assert summary(log.verdicts) == ["1 failed done filter_error"]
+    log.come(event("card", 2))
+    log.run_on(1_001)
+    assert summary(log.verdicts[1:]) == ["2 failed done dependency"]
+
+
 def test_R4_grace_starts_when_the_filter_lets_an_event_through():
     """An event that counts late waits for its other dependencies from then on (R7)."""
     node = {"id": "b", "dep_ids": ["a", "x"], "filter": python("len(ctx['deps']) > 0")}
