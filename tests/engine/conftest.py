@@ -17,8 +17,11 @@ settings.register_profile(
     max_examples=100,
     suppress_health_check=_CHECKS,
 )
-# For a search of some minutes: as many new examples as it takes to be surprised.
+# To look for what nobody thought of: new examples each time, as many as HYPOTHESIS_EXAMPLES says.
 settings.register_profile(
-    "search", deadline=None, max_examples=1_000, suppress_health_check=_CHECKS
+    "search",
+    deadline=None,
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "1000")),
+    suppress_health_check=_CHECKS,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
