@@ -47,12 +47,13 @@ async def audit(
 
     Raises:
         BrokerUnavailable: the broker cannot be reached, or a topic is not there.
+        IncompleteRead: what it holds could not be read whole.
     """
     deadline = time.monotonic() + patience_s
     async with roomy_sandbox() as sandbox, open_logs(settings) as logs:
         places = await places_of(logs)
         findings = Findings(places[0].events.topic)
-        spans = [await span_of(logs, place.events, since_ms, until_ms) for place in places]
+        spans = [await span_of(logs, place, since_ms, until_ms) for place in places]
         definitions, notes = (await read_history(logs)).definitions(settings.flow_options)
         findings.notes += notes
         for place, span in zip(places, spans, strict=True):

@@ -44,7 +44,10 @@ class PartitionFindings:
 
     Attributes:
         partition: its number.
-        events: records of the log, clock records among them.
+        begin: the first offset that was judged.
+        end: the offset behind the last one, as the audit began.
+        events: records of the log between the two, clock records among them; markers of
+            transactions take offsets, and are no records.
         implied: verdicts that the log implies.
         records: records of the verdicts topic.
         copies: of these, mere repetitions, which readers drop by their id.
@@ -56,6 +59,8 @@ class PartitionFindings:
     """
 
     partition: int
+    begin: int = 0
+    end: int = 0
     events: int = 0
     implied: int = 0
     records: int = 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
-from streams.errors import BrokerUnavailable
+from streams.errors import BrokerError, BrokerUnavailable
 from streams.kafka.connection import client_options
 from streams.kafka.topics import admin_client, full_name
 
@@ -25,9 +27,16 @@ FETCH_WAIT_MS = 20
 
 FETCH_RECORDS = 2_000
 
+STALL_S = 60.0
+"""How long a read waits for the next record below the end that the broker named."""
+
 
 class MissingTopic(BrokerUnavailable):
     """A topic that the audit needs does not exist."""
+
+
+class IncompleteRead(BrokerError):
+    """What the broker holds could not be read whole: to judge a part of it would be to guess."""
 
 
 class Logs:
@@ -37,12 +46,21 @@ class Logs:
         consumer: a started `AIOKafkaConsumer` (which has no types), `read_committed`.
         admin: a started admin client.
         settings: name the topics.
+        stall_s: how long a read waits for the next record.
     """
 
-    def __init__(self, consumer: Any, admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    def __init__(
+        self,
+        consumer: Any,
+        admin: AIOKafkaAdminClient,
+        settings: Settings,
+        *,
+        stall_s: float = STALL_S,
+    ) -> None:
         self._consumer = consumer
         self._admin = admin
         self._settings = settings
+        self._stall_s = stall_s
         self._begin: tuple[TopicPartition, int] | None = None
 
     async def partitions(self, topic: Topic) -> list[TopicPartition]:
@@ -79,7 +97,11 @@ class Logs:
     ) -> AsyncIterator[list[Any]]:
         """Yield the `aiokafka.ConsumerRecord`s below the offset `end`, in batches.
 
-        They begin at the offset `begin`, which must be kept still, or at the first that is.
+        They begin at the offset `begin`, which must be kept still, or at the first that is. All up
+        to the end are read, or an error says which are not.
+
+        Raises:
+            IncompleteRead: the broker gives no more, or not from there on.
         """
         if begin is None:
             begin = await self.begins(partition)
@@ -87,17 +109,38 @@ class Logs:
         if begin >= end:
             return
         self._take_up()
-        # A marker of a transaction takes an offset too, so the position is asked, not the records.
-        while await self._consumer.position(partition) < end:
-            if batch := [record for record in await self.more(partition) if record.offset < end]:
+        at, advanced = begin, time.monotonic()
+        while at < end:
+            batch = [record for record in await self.more(partition) if record.offset < end]
+            # A marker of a transaction takes an offset too, so the position is asked, not the records.
+            position = await self._consumer.position(partition)
+            if position == at and time.monotonic() - advanced > self._stall_s:
+                raise IncompleteRead(
+                    f"{place_name(partition, at)}: the broker gives nothing from here on, though the "
+                    f"partition ends at {end}; nothing came for {self._stall_s:g} s"
+                )
+            if batch:
                 yield batch
+            if position > at:
+                at, advanced = position, time.monotonic()
 
     async def more(self, partition: TopicPartition) -> list[Any]:
-        """Return the next records of the partition that was read last; none if none come soon."""
+        """Return the next records of the partition that was read last; none if none come soon.
+
+        Raises:
+            IncompleteRead: the next record is not kept any more.
+        """
         self._take_up()
-        fetched = await self._consumer.getmany(
-            partition, timeout_ms=FETCH_TIMEOUT_MS, max_records=FETCH_RECORDS
-        )
+        try:
+            fetched = await self._consumer.getmany(
+                partition, timeout_ms=FETCH_TIMEOUT_MS, max_records=FETCH_RECORDS
+            )
+        except OffsetOutOfRangeError as error:
+            at = await self._consumer.position(partition)
+            raise IncompleteRead(
+                f"{place_name(partition, at)}: this record is not kept any more; did retention take it "
+                "while it was to be read, or was the topic made anew?"
+            ) from error
         return fetched.get(partition, [])
 
     def _take_up(self) -> None:
@@ -114,8 +157,8 @@ class Logs:
 
 
 @asynccontextmanager
-async def open_logs(settings: Settings) -> AsyncGenerator[Logs]:
-    """Connect to the broker of `settings`.
+async def open_logs(settings: Settings, *, stall_s: float = STALL_S) -> AsyncGenerator[Logs]:
+    """Connect to the broker of `settings`; a read waits `stall_s` for the next record.
 
     Raises:
         BrokerUnavailable: it cannot be reached, or fails while it is read.
@@ -125,10 +168,16 @@ async def open_logs(settings: Settings) -> AsyncGenerator[Logs]:
             **client_options(settings),
             isolation_level="read_committed",
             enable_auto_commit=False,
+            auto_offset_reset="none",  # to go on elsewhere would be to leave records out in silence
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
         try:
             await consumer.start()
-            yield Logs(consumer, admin, settings)
+            yield Logs(consumer, admin, settings, stall_s=stall_s)
         finally:
             await consumer.stop()
+
+
+def place_name(partition: TopicPartition, offset: int) -> str:
+    """Return what people call a place in a log."""
+    return f"{partition.topic}, partition {partition.partition}, offset {offset}"

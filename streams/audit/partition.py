@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from streams.audit.comparison import compare_dead_letters, compare_verdicts, left_out
 from streams.audit.findings import PartitionFindings
 from streams.audit.recomputation import NS_PER_MS, Implied
-from streams.audit.spans import begun_before, read_into, take_verdicts
+from streams.audit.spans import begun_before, check_end, read_into, take_verdicts
 from streams.audit.stated import StatedDeadLetters, StatedVerdicts
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class PartitionAudit:
         self._logs = logs
         self._place = place
         self._span = span
-        self._found = PartitionFindings(place.events.partition)
+        self._found = PartitionFindings(place.events.partition, span.begin, span.end)
         self._implied = Implied([], {})
         self._begins_at_ns = 0
         self._begun_before: set[tuple[str, str]] = set()
@@ -60,6 +60,7 @@ class PartitionAudit:
         """Read what was said; wait until `deadline` (monotonic) for what may be on its way."""
         logs, place, implied = self._logs, self._place, self._implied
         read_to = await take_verdicts(logs, place, self._span, self._verdicts)
+        check_end(place, self._span, self._verdicts)
         lives = {one.life for one in implied.verdicts}
         self._begun_before = await begun_before(logs, place, self._span, lives, self._verdicts)
         awaited = {

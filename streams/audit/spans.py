@@ -9,6 +9,7 @@ from aiokafka import TopicPartition  # noqa: TC002 -- a NamedTuple reads it
 from schemas.errors import InvalidEvent
 from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
 from schemas.wire import decode_event
+from streams.audit.logs import IncompleteRead, place_name
 from streams.audit.recomputation import NS_PER_MS
 from streams.errors import TopicMismatch
 
@@ -33,12 +34,15 @@ class Place(NamedTuple):
 class Span(NamedTuple):
     """A part of a partition of the events topic: offsets from `begin` on, below `end`.
 
-    `since_ms` is the time that was asked for, None for all that is kept.
+    `since_ms` and `until_ms` are the times that were asked for, None for all that is kept.
+    `said_end` is where the partition of the verdicts ended shortly before.
     """
 
     begin: int
     end: int
-    since_ms: int | None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    said_end: int = 0
 
 
 async def places_of(logs: Logs) -> list[Place]:
@@ -55,13 +59,36 @@ async def places_of(logs: Logs) -> list[Place]:
     return [Place(*partitions) for partitions in zip(*topics, strict=True)]
 
 
-async def span_of(
-    logs: Logs, events: TopicPartition, since_ms: int | None, until_ms: int | None
-) -> Span:
-    """Return the part of a partition between two times, as the log stands now."""
+async def span_of(logs: Logs, place: Place, since_ms: int | None, until_ms: int | None) -> Span:
+    """Return the part of a partition between two times, as the log stands now.
+
+    The end of the verdicts is asked before that of the events: what was said until then must speak
+    of events that the log holds.
+    """
+    events = place.events
+    said_end = await logs.ends(place.verdicts)
     begin = await logs.begins(events) if since_ms is None else await logs.at(events, since_ms)
     end = await logs.ends(events) if until_ms is None else await logs.at(events, until_ms)
-    return Span(begin, max(begin, end), since_ms)
+    return Span(begin, max(begin, end), since_ms, until_ms, said_end)
+
+
+def check_end(place: Place, span: Span, stated: StatedVerdicts) -> None:
+    """Hold the end of a span to be the log's: no worker can have judged what lay behind it.
+
+    Raises:
+        IncompleteRead: one has.
+    """
+    if span.until_ms is not None:
+        return
+    before = (one for one in stated.by_id.values() if one.offset < span.said_end)
+    newest = max(before, key=lambda one: one.source_offset, default=None)
+    if newest is not None and newest.source_offset >= span.end:
+        raise IncompleteRead(
+            f"{place_name(place.verdicts, newest.offset)}: this verdict was decided at offset "
+            f"{newest.source_offset} of {place.events.topic}, whose partition ended at {span.end} "
+            "after it was written: does a transaction that is open hold the rest back, or was the "
+            "topic made anew?"
+        )
 
 
 async def take_verdicts(logs: Logs, place: Place, span: Span, stated: StatedVerdicts) -> int:
