@@ -77,9 +77,6 @@ def _logging_as_it_was() -> Generator[None]:
     yield
     logging.root.setLevel(level)
     of_aiokafka.setLevel(their_level)
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith("aiokafka."):
-            logging.getLogger(name).filters.clear()  # of threads of the SDK that are gone
     for handler in logging.root.handlers[:]:
         # pytest has handlers of its own, and changes them between the phases of a test.
         if type(handler).__module__ == "logging" and handler not in before:

@@ -22,7 +22,7 @@ from producer_sdk._guard import guard
 from producer_sdk._transport.backoff import Backoff
 from producer_sdk._transport.health import Health
 from producer_sdk._transport.lanes import Lanes
-from producer_sdk._transport.quiet import quiet_aiokafka
+from producer_sdk._transport.quiet import AiokafkaLog
 from producer_sdk._transport.security import security_options
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class KafkaTransport:
         self._producer: AIOKafkaProducer | None = None
         self._lanes = Lanes(queue)
         self._sdk = f"python/{_own_version()}".encode()
-        self._aiokafka_log = quiet_aiokafka()
+        self._aiokafka_log = AiokafkaLog()
 
     async def drain(self) -> None:
         """Deliver what the queue holds, however long that takes."""
@@ -76,7 +76,10 @@ class KafkaTransport:
 
     async def close(self) -> None:
         """Let go of the connection, without waiting for a broker that does not answer."""
-        await self._disconnect()
+        try:
+            await self._disconnect()
+        finally:
+            self._aiokafka_log.close()
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Return the headers of records that are sent now."""

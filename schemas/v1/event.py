@@ -40,6 +40,18 @@ DecimalNs = Annotated[str, Field(pattern="^[0-9]{18,19}$", description="The same
 Ts = Annotated[InstantNs, BeforeValidator(_decimal, json_schema_input_type=InstantNs | DecimalNs)]
 
 
+def _only(pattern: str) -> BeforeValidator:
+    """What consumers trace by is carried and not judged: one of another form is as if absent."""
+    is_good = re.compile(pattern).fullmatch
+    return BeforeValidator(
+        lambda given: given if isinstance(given, str) and is_good(given) else None
+    )
+
+
+_CORRELATION_ID = "[!-~]{1,128}"
+_TRACEPARENT = "[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
+
+
 class Event(WireModel):
     """One event. The record's key is `run_id` in UTF-8; the whole has at most 256 KiB.
 
@@ -68,6 +80,13 @@ class Event(WireModel):
     description: str | None = None
     additional_meta: Meta | None = None
     options: FlowOptions | None = None
+    correlation_id: Annotated[str | None, _only(_CORRELATION_ID)] = Field(
+        None,
+        description="The request that it comes of; 1 to 128 visible ASCII characters",
+    )
+    traceparent: Annotated[str | None, _only(_TRACEPARENT)] = Field(
+        None, description="The span that it was recorded in, as W3C Trace Context has it"
+    )
     stamped: Literal["flush"] | None = Field(
         None, description="`ts` was set when a batch was sent, not when the call was made (R25)"
     )

@@ -10,8 +10,18 @@ import pytest
 from aiokafka.partitioner import murmur2  # pyright: ignore[reportUnknownVariableType]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry import trace
 
-from producer_sdk import FlowOptions, NodeCondition, NodeFields, act, assert_, ensure, stats
+from producer_sdk import (
+    FlowOptions,
+    NodeCondition,
+    NodeFields,
+    act,
+    assert_,
+    bind_correlation_id,
+    ensure,
+    stats,
+)
 from producer_sdk import _config as sdk_config
 from producer_sdk import _fields as sdk_fields
 from producer_sdk import _wire as sdk_wire
@@ -117,6 +127,28 @@ def test_a_call_means_to_the_worker_what_it_says(raw: list[Record]) -> None:
     assert taught.keys() == set(TAUGHT_FIELDS)
     assert taught["conditions"] == [{"timeout_ms": 5_000}]
     assert taught["validator"]["engine"] == "python"
+
+
+def test_the_context_of_a_call_is_declared_by_the_wire(raw: list[Record]) -> None:
+    context = trace.SpanContext(0xABC, 0xDEF, is_remote=False)
+    with trace.use_span(trace.NonRecordingSpan(context)), bind_correlation_id("request-7"):
+        act("pay", "checkout", "order-1")
+    sent = orjson.loads(raw[0][1])
+    assert sent.keys() <= EventModel.model_fields.keys()
+    event = EventModel.parse(sent)
+    assert event.correlation_id == "request-7"
+    assert event.traceparent == f"00-{0xABC:032x}-{0xDEF:016x}-00"
+
+
+@pytest.mark.parametrize("given", [7, "", "two words", "x" * 129, {"id": "x"}])
+def test_a_context_of_another_form_is_as_if_absent_and_costs_no_event(
+    raw: list[Record], given: object
+) -> None:
+    act("pay", "checkout", "order-1")
+    sent = orjson.loads(raw[0][1]) | {"correlation_id": given, "traceparent": given}
+    assert decode_event(orjson.dumps(sent)).node == "pay"
+    event = EventModel.parse(sent)
+    assert (event.correlation_id, event.traceparent) == (None, None)
 
 
 @pytest.mark.parametrize(("answer", "excluded"), [(False, True), (True, False)])
@@ -236,9 +268,10 @@ def test_the_settings_that_worker_and_sdk_share_have_the_same_names() -> None:
     assert set(sdk_config.SASL_MECHANISMS) == set(typing.get_args(mechanisms[0]))
 
 
-def test_the_headers_have_the_names_of_the_wire() -> None:
+async def test_the_headers_have_the_names_of_the_wire() -> None:
     config = sdk_config.Config()
     transport = KafkaTransport(config, EventQueue(1, 1, Counters()))
+    await transport.close()
     assert {name for name, _ in transport.headers()} == {
         CONTENT_TYPE,
         SDK,

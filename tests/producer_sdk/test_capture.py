@@ -261,3 +261,22 @@ def test_threads_that_capture_at_once_get_the_same_script() -> None:
         thread.join()
     assert len(texts) == 8
     assert len(set(texts)) == 1
+
+
+def test_threads_that_capture_different_functions_at_once_get_each_its_own() -> None:
+    together = threading.Barrier(8)
+    failed: list[str] = []
+
+    def capture() -> None:
+        together.wait()
+        for taken in TAKEN.values():
+            script = Scripts().captured(taken.rule, "validator")
+            if script.problem is not None:
+                failed.append(script.problem)
+
+    threads = [threading.Thread(target=capture) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import logging
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from aiokafka.errors import NotLeaderForPartitionError
 from producer_sdk import act, flush, initialize, shutdown, stats
 from producer_sdk._transport import kafka as kafka_transport
 from producer_sdk._transport.kafka import KafkaTransport
+from producer_sdk._transport.quiet import AiokafkaLog
 from tests.producer_sdk.events_topic import PARTITIONS, EventsTopic
 
 if TYPE_CHECKING:
@@ -196,6 +198,43 @@ def test_what_the_producer_says_stays_out_of_the_log_of_the_host(
     assert len(caplog.records) == 1
     assert f"events are not delivered to Kafka at 127.0.0.1:{port}" in caplog.text
     assert "Connect call failed" in caplog.text  # the cause, which only aiokafka's log tells
+
+
+def test_aiokafka_logs_to_the_host_again_once_the_sdk_is_shut_down(
+    topic: EventsTopic, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(topic)
+    act("one", "checkout", "order-1")
+    assert flush(30)
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    theirs = [logger for logger in loggers if logger.name.startswith("aiokafka.")]
+    assert [logger for logger in theirs if logger.filters] == theirs
+    assert shutdown(30)
+    assert [logger for logger in theirs if logger.filters] == []
+
+
+def test_a_thread_of_the_host_logs_though_it_has_the_id_of_one_of_the_sdk(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ids: list[int] = []
+    filters: list[AiokafkaLog] = []
+
+    def quiet() -> None:
+        ids.append(threading.get_ident())
+        filters.append(AiokafkaLog())
+        logging.getLogger("aiokafka.conn").error("of the SDK")
+
+    def speak() -> None:
+        ids.append(threading.get_ident())
+        logging.getLogger("aiokafka.conn").error("of the host")
+
+    for run in (quiet, speak):
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    filters[0].close()
+    assert ids[0] == ids[1]
+    assert caplog.messages == ["of the host"]
 
 
 @pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
