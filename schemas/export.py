@@ -1,8 +1,12 @@
 """The models as JSON Schemas, checked in under `json/` for whoever does not write Python.
 
-    python -m schemas.export            writes them
-    python -m schemas.export --check    exits 1 if one is not what the models say
+    python -m schemas.export              writes them
+    python -m schemas.export --check      exits 1 if one is not what the models say, or if a model
+                                          breaks what was released
+    python -m schemas.export --release    notes them under `released/` as what others rely on
 
+What was released is compared with the models (compatibility.py), so that a change that breaks fails
+where it is made. It is written by a release alone; no history of a repository is asked.
 A schema says what to send: readers also take null for a field that is left out.
 """
 
@@ -16,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from schemas.compatibility import breaks
 from schemas.json_types import is_list, is_object
 from schemas.v1.dead_letter import DeadLetter
 from schemas.v1.definition import FlowDefinition
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 FOLDER = Path(__file__).parent / "json"
+RELEASED = Path(__file__).parent / "released"
+"""The schemas as they were released last."""
 
 MODELS: dict[str, type[BaseModel]] = {
     "event.v1.json": Event,
@@ -37,6 +44,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "verdict.v1.json": Verdict,
     "dead_letter.v1.json": DeadLetter,
 }
+
+WRITTEN_BY_US = frozenset({"verdict.v1.json", "dead_letter.v1.json"})
+"""Messages that others read, and do not write."""
 
 
 class _Plain(GenerateJsonSchema):
@@ -62,6 +72,20 @@ def stale(folder: Path = FOLDER) -> list[str]:
     return sorted(name for name in texts | found if texts.get(name) != found.get(name))
 
 
+def broken(released: Path = RELEASED) -> list[str]:
+    """Return what the models take away from what was released, a line each."""
+    lines: list[str] = []
+    for path in sorted(released.glob("*.json")):
+        if path.name not in MODELS:
+            lines.append(f"{path.name}: removed")
+            continue
+        old = json.loads(path.read_text(encoding="utf-8"))
+        new = json.loads(schema_text(MODELS[path.name]))
+        found = breaks(old, new, written_by_us=path.name in WRITTEN_BY_US)
+        lines += [f"{path.name}: {one}" for one in found]
+    return lines
+
+
 def export(folder: Path = FOLDER) -> None:
     """Write the schema of each model to `folder` and remove what belongs to none."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,18 +96,42 @@ def export(folder: Path = FOLDER) -> None:
             (folder / name).unlink()
 
 
-def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
+def main(
+    arguments: Sequence[str] | None = None, folder: Path = FOLDER, released: Path = RELEASED
+) -> int:
     """Run the command line; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m schemas.export", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if stale")
-    if not parser.parse_args(arguments).check:
-        export(folder)
-        return 0
-    if names := stale(folder):
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="write nothing, exit 1 if amiss")
+    what.add_argument("--release", action="store_true", help="others rely on these from now on")
+    chosen = parser.parse_args(arguments)
+    if chosen.check:
+        return _check(folder, released)
+    if chosen.release:
+        if _complain_of_breaks(released):
+            return 1
+        export(released)
+    export(folder)
+    return 0
+
+
+def _check(folder: Path, released: Path) -> int:
+    names = stale(folder)
+    if names:
         sys.stderr.write(
             f"not what the models say: {', '.join(names)}; run python -m schemas.export\n"
         )
-    return 1 if names else 0
+    return 1 if _complain_of_breaks(released) or names else 0
+
+
+def _complain_of_breaks(released: Path) -> bool:
+    lines = broken(released)
+    if lines:
+        sys.stderr.write(
+            "".join(f"breaks what was released: {line}\n" for line in lines)
+            + "make it a new version beside this one: a v2 of the model, and of its topic\n"
+        )
+    return bool(lines)
 
 
 def _allow_more(schema: Any) -> None:
