@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from streams.kafka.departure import leave_at_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -47,6 +50,7 @@ class Lifecycle:
         self._lease = lease
         self._page = page
         self._fail = fail
+        self._leave: Callable[[], None] = lambda: None
         self._background: list[asyncio.Task[Any]] = []
 
     def follow(self, app: faust.App) -> None:
@@ -54,6 +58,7 @@ class Lifecycle:
         app.on_rebalance_complete.connect(self._recovered)
         app.on_partitions_revoked.connect(self._revoked)
         app.on_before_shutdown.connect(self._stopping)
+        self._leave = partial(leave_at_the_end, app)
 
     async def _recovered(self, *_args: Any, **_signal: Any) -> None:
         first = not self._background
@@ -69,6 +74,7 @@ class Lifecycle:
         self._owners.close()
 
     async def _stopping(self, *_args: Any, **_signal: Any) -> None:
+        self._leave()
         self._owners.close()
         for task in self._background:
             task.cancel()
@@ -92,5 +98,5 @@ def tune_process() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(100_000, 50, 1_000)
     sys.setswitchinterval(0.001)
