@@ -7,16 +7,20 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
 from streams.kafka.broker import Broker, start_broker
+from tests.chaos.replayed import differing_lines
 from tests.chaos.scenarios import SCENARIOS
 from tests.e2e.deployment import Deployment
 from tests.e2e.flows import FLOWS
+
+if TYPE_CHECKING:
+    from tests.chaos.scenarios import Scenario
 
 AUDIT_PATIENCE_S = 20.0
 
@@ -51,20 +55,23 @@ def run(name: str) -> Row:
         deployment = Deployment(broker.bootstrap, Path(folder))
         deployment.create_topics()
         deployment.publish(*FLOWS)
-        return audited(name, deployment, broker)
+        return {"scenario": name} | audited(SCENARIOS[name], deployment, broker)
 
 
-def audited(name: str, deployment: Deployment, broker: Broker) -> Row:
-    """Let a scenario happen, and return what the audit says of it."""
-    silence_s = asyncio.run(SCENARIOS[name](deployment, broker))
+def audited(scenario: Scenario, deployment: Deployment, broker: Broker) -> Row:
+    """Let a scenario happen, and return what the audit and a replay say of it."""
+    outcome = asyncio.run(scenario(deployment, broker))
     code, findings = deployment.audit(patience_s=AUDIT_PATIENCE_S)
+    differing = differing_lines(deployment)
     implied = sum(partition["implied"] for partition in findings["partitions"])
     return {
-        "scenario": name,
         "verdicts": implied,
+        "copies": findings["copies"],
         **findings["faults"],
-        "longest silence, s": round(silence_s, 1),
-        "sound": code == 0,
+        "replayed otherwise": differing,
+        "false alarms": outcome.false_alarms,
+        "longest silence, s": round(outcome.silence_s, 1),
+        "sound": code == 0 and not differing and not outcome.false_alarms,
     }
 
 

@@ -5,31 +5,33 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from streams.errors import EXIT_INTERNAL
 from tests.chaos.watch import load_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, Callable, Coroutine
     from typing import Any
 
     from streams.kafka.broker import Broker
+    from tests.chaos.watch import Outcome, Watch
     from tests.e2e.deployment import Deployment
     from tests.e2e.worker_process import WorkerProcess
 
-    Scenario = Callable[[Deployment, Broker], Coroutine[Any, Any, float]]
+    Scenario = Callable[[Deployment, Broker], Coroutine[Any, Any, Outcome]]
 
 RUNS_PER_SECOND = 200
 CALM = 300
 """Runs that get their verdict between two failures."""
 SESSION_MS = 6_000
 KILLS = 3
+OUTAGE_S = 20.0
 
 
-@contextmanager
-def workers(deployment: Deployment, *numbers: int) -> Generator[list[WorkerProcess]]:
+@asynccontextmanager
+async def workers(deployment: Deployment, *numbers: int) -> AsyncGenerator[list[WorkerProcess]]:
     """Run workers, each with a name of its own that survives its restart."""
     made = [
         deployment.worker(
@@ -40,7 +42,7 @@ def workers(deployment: Deployment, *numbers: int) -> Generator[list[WorkerProce
     try:
         for worker in made:
             worker.start()
-            worker.wait_until_ready()
+            await asyncio.to_thread(worker.wait_until_ready)
         yield made
     except BaseException:
         for worker in made:
@@ -53,72 +55,103 @@ def workers(deployment: Deployment, *numbers: int) -> Generator[list[WorkerProce
             worker.close()
 
 
-async def killed_three_times(deployment: Deployment, _broker: Broker) -> float:
-    """The only worker is killed and started again, three times; returns the longest silence in s."""
-    with workers(deployment, 1) as (worker,):
-        async with load_on(deployment, RUNS_PER_SECOND) as watch:
+async def killed_three_times(deployment: Deployment, _broker: Broker) -> Outcome:
+    """The only worker is killed and started again, three times."""
+    async with workers(deployment, 1) as (worker,), load_on(deployment, RUNS_PER_SECOND) as watch:
+        await watch.more(CALM)
+        began = time.monotonic()
+        for _ in range(KILLS):
+            left = worker.crash()
+            await asyncio.to_thread(left.wait)
             await watch.more(CALM)
-            began = time.monotonic()
-            for _ in range(KILLS):
-                worker.kill()
-                worker.start()
-                await watch.more(CALM)
-            return watch.silence_s(began)
+        return watch.outcome(began)
 
 
-async def third_joins_and_leaves(deployment: Deployment, _broker: Broker) -> float:
+async def third_joins_and_leaves(deployment: Deployment, _broker: Broker) -> Outcome:
     """Beside two workers a third begins, takes its share, and stops in good order."""
-    with workers(deployment, 1, 2):
-        async with load_on(deployment, RUNS_PER_SECOND) as watch:
+    async with workers(deployment, 1, 2), load_on(deployment, RUNS_PER_SECOND) as watch:
+        await watch.more(CALM)
+        began = time.monotonic()
+        async with workers(deployment, 3) as (third,):
             await watch.more(CALM)
-            began = time.monotonic()
-            with workers(deployment, 3) as (third,):
-                await watch.more(CALM)
-                third.terminate()
-            await watch.more(CALM)
-            return watch.silence_s(began)
+            await asyncio.to_thread(third.terminate)
+        await watch.more(CALM)
+        return watch.outcome(began)
 
 
-async def rolling_restart(deployment: Deployment, _broker: Broker) -> float:
+async def rolling_restart(deployment: Deployment, _broker: Broker) -> Outcome:
     """Two workers are stopped in good order and started again, one after the other."""
-    with workers(deployment, 1, 2) as pair:
-        async with load_on(deployment, RUNS_PER_SECOND) as watch:
-            await watch.more(CALM)
-            began = time.monotonic()
-            for worker in pair:
-                worker.terminate()
-                worker.start()
-                worker.wait_until_ready()
-                await watch.more(CALM)
-            return watch.silence_s(began)
+    async with workers(deployment, 1, 2) as pair, load_on(deployment, RUNS_PER_SECOND) as watch:
+        await watch.more(CALM)
+        began = time.monotonic()
+        await _restart_each(pair, watch)
+        return watch.outcome(began)
 
 
-async def one_of_two_killed(deployment: Deployment, _broker: Broker) -> float:
+async def one_of_two_killed(deployment: Deployment, _broker: Broker) -> Outcome:
     """One of two workers is killed and started again under its name."""
-    with workers(deployment, 1, 2) as (worker, _):
-        async with load_on(deployment, RUNS_PER_SECOND) as watch:
-            await watch.more(CALM)
-            began = time.monotonic()
-            worker.kill()
-            worker.start()
-            worker.wait_until_ready()
-            await watch.more(CALM)
-            return watch.silence_s(began)
+    async with (
+        workers(deployment, 1, 2) as (worker, _),
+        load_on(deployment, RUNS_PER_SECOND) as watch,
+    ):
+        await watch.more(CALM)
+        began = time.monotonic()
+        await _kill(worker, watch)
+        return watch.outcome(began)
 
 
-async def zombie_thaws(deployment: Deployment, _broker: Broker) -> float:
+async def restarted_then_killed(deployment: Deployment, _broker: Broker) -> Outcome:
+    """Two workers restart one by one, then one is killed: the short form, under one load."""
+    async with workers(deployment, 1, 2) as pair, load_on(deployment, RUNS_PER_SECOND) as watch:
+        await watch.more(CALM)
+        began = time.monotonic()
+        await _restart_each(pair, watch)
+        await _kill(pair[0], watch)
+        return watch.outcome(began)
+
+
+async def _restart_each(pair: list[WorkerProcess], watch: Watch) -> None:
+    for worker in pair:
+        await asyncio.to_thread(worker.terminate)
+        worker.start()
+        await asyncio.to_thread(worker.wait_until_ready)
+        await watch.more(CALM)
+
+
+async def _kill(worker: WorkerProcess, watch: Watch) -> None:
+    left = worker.crash()
+    await asyncio.to_thread(worker.wait_until_ready)
+    await asyncio.to_thread(left.wait)
+    await watch.more(CALM)
+
+
+async def zombie_thaws(deployment: Deployment, _broker: Broker) -> Outcome:
     """One of two workers stands still for longer than its session; when it thaws it must write nothing that counts."""
-    with workers(deployment, 1, 2) as (worker, _):
-        async with load_on(deployment, RUNS_PER_SECOND) as watch:
-            await watch.more(CALM)
-            began = time.monotonic()
-            with worker.frozen():
-                await asyncio.sleep(SESSION_MS / 1_000 * 1.7)  # the other worker goes on
-            code = await asyncio.to_thread(worker.wait_until_ended)
-            if code != EXIT_INTERNAL:
-                raise AssertionError(f"the thawed worker ended with {code}, not {EXIT_INTERNAL}")
-            await watch.more(CALM)
-            return watch.silence_s(began)
+    async with (
+        workers(deployment, 1, 2) as (worker, _),
+        load_on(deployment, RUNS_PER_SECOND) as watch,
+    ):
+        await watch.more(CALM)
+        began = time.monotonic()
+        with worker.frozen():
+            await asyncio.sleep(SESSION_MS / 1_000 * 1.7)  # the other worker goes on
+        code = await asyncio.to_thread(worker.wait_until_ended)
+        if code != EXIT_INTERNAL:
+            raise AssertionError(f"the thawed worker ended with {code}, not {EXIT_INTERNAL}")
+        await watch.more(CALM)
+        return watch.outcome(began)
+
+
+async def kafka_killed(deployment: Deployment, broker: Broker) -> Outcome:
+    """Kafka is killed and is away for 20 s, with runs open; services hold what they cannot send."""
+    async with workers(deployment, 1, 2), load_on(deployment, RUNS_PER_SECOND) as watch:
+        await watch.more(CALM)
+        await asyncio.to_thread(broker.kill)
+        await asyncio.sleep(OUTAGE_S)
+        await asyncio.to_thread(broker.restart)
+        began = time.monotonic()
+        await watch.more(CALM)
+        return watch.outcome(began)._replace(false_alarms=watch.false_alarms())
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -127,4 +160,5 @@ SCENARIOS: dict[str, Scenario] = {
     "two workers restart one by one": rolling_restart,
     "one of two is killed": one_of_two_killed,
     "a zombie thaws": zombie_thaws,
+    "Kafka is killed for 20 s": kafka_killed,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.e2e.load import Load
 from tests.e2e.traffic import service, subscriber
@@ -19,13 +21,29 @@ if TYPE_CHECKING:
 PATIENCE_S = 90.0
 
 
+class Outcome(NamedTuple):
+    """How a scenario went, as subscribers saw it.
+
+    Attributes:
+        silence_s: the longest time without a verdict of one partition, from the failure on.
+        false_alarms: runs that were said to have timed out, though none of their events is lacking;
+            counted where an outage holds events up (R27).
+    """
+
+    silence_s: float
+    false_alarms: int = 0
+
+
 class Watch:
-    """Follows the verdicts while something fails: how many runs have one, and the longest silence."""
+    """Follows the verdicts while something fails: how many runs have one, and the longest silence.
+
+    It hears as they come only while the event loop turns: what waits for a process waits in a thread.
+    """
 
     def __init__(self, reader: Subscriber, load: Load) -> None:
         self._reader = reader
         self._grown = asyncio.Condition()
-        self._heard_at: list[float] = []
+        self._heard_at: defaultdict[int, list[float]] = defaultdict(list)
         self.load = load
 
     @property
@@ -36,8 +54,8 @@ class Watch:
     async def follow(self) -> None:
         """Read for as long as the load is on."""
         while True:
-            await self._reader.read()
-            self._heard_at.append(time.monotonic())
+            verdict = await self._reader.read()
+            self._heard_at[verdict["source"]["partition"]].append(time.monotonic())
             async with self._grown:
                 self._grown.notify_all()
 
@@ -58,12 +76,29 @@ class Watch:
         """Wait until that many more runs have a verdict."""
         await self.until(self.runs + runs)
 
-    def silence_s(self, since: float) -> float:
-        """Return the longest time without a verdict since an instant of `time.monotonic`."""
-        heard = [since, *(at for at in self._heard_at if at > since)]
+    def outcome(self, since: float) -> Outcome:
+        """Return how it went since an instant of `time.monotonic`."""
+        return Outcome(self._silence_s(since))
+
+    def false_alarms(self) -> int:
+        """Return how many runs that lack nothing were said to have timed out."""
+        alarmed = {
+            run_id
+            for run_id, verdicts in self._reader.verdicts.items()
+            if any(cause["kind"] == "timeout" for said in verdicts for cause in said["causes"])
+        }
+        return len(alarmed - self.load.unfinished)
+
+    def _silence_s(self, since: float) -> float:
+        """Return the longest time without a verdict of one partition since then."""
         return max(
-            after - before for before, after in zip(heard, [*heard[1:], heard[-1]], strict=True)
+            _longest([since, *(at for at in heard if at > since)])
+            for heard in self._heard_at.values()
         )
+
+
+def _longest(heard: list[float]) -> float:
+    return max((after - before for before, after in pairwise(heard)), default=0.0)
 
 
 @asynccontextmanager

@@ -39,6 +39,8 @@ class Load:
         self._random = random.Random(seed)
         self._stopping = asyncio.Event()
         self.runs = 0
+        self.unfinished: set[str] = set()
+        """Ids of the runs that lack their last event."""
 
     def stop(self) -> None:
         """Open no more runs; those that are open go on to their end."""
@@ -65,6 +67,8 @@ class Load:
         run_id = f"load-{self.runs}"
         self.runs += 1
         steps = STEPS[:2] if draw() < UNFINISHED else STEPS
+        if steps is not STEPS:
+            self.unfinished.add(run_id)
         amount = 6 if draw() < UNDERPAID else 60
         for number, (node, data) in enumerate(steps):
             happened = at_ns + number * STEP_NS

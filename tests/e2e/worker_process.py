@@ -32,6 +32,24 @@ class WorkerEnded(AssertionError):
     """The worker ended or stayed silent where it was waited for; holds the end of its log."""
 
 
+class Orphans:
+    """The processes of a worker's sandbox, which must not outlive the worker.
+
+    Args:
+        pid: the worker, which runs still.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._processes = psutil.Process(pid).children(recursive=True)
+
+    def wait(self) -> None:
+        """Hold them to end soon after the worker, however it ended; kill and name those that do not."""
+        _, alive = psutil.wait_procs(self._processes, timeout=ORPHAN_TIMEOUT_S)
+        for orphan in alive:
+            orphan.kill()
+        assert not alive, f"the worker left processes behind: {alive}"
+
+
 class WorkerProcess:
     """`faust -A streams worker` with settings of its own, as often as it is started.
 
@@ -65,7 +83,9 @@ class WorkerProcess:
             process_group=0,  # Ctrl-C is for the tests, which then end it
         )
         assert self._process.stderr is not None
-        self._reader = Thread(target=self._read, args=(self._process.stderr,), daemon=True)
+        self._reader = Thread(
+            target=self._read, args=(self._process.stderr, self._lines), daemon=True
+        )
         self._reader.start()
 
     @property
@@ -128,6 +148,14 @@ class WorkerProcess:
             self._started.wait()
             self._join_reader()
 
+    def crash(self) -> Orphans:
+        """Kill it and start it anew at once, as a supervisor does; await what is returned."""
+        left = Orphans(self._started.pid)
+        self._started.kill()
+        self._started.wait()
+        self.start()
+        return left
+
     def close(self) -> None:
         """End it if it still runs."""
         if self.running:
@@ -151,18 +179,16 @@ class WorkerProcess:
     @contextmanager
     def _no_orphans(self) -> Generator[None]:
         """Hold it to take the processes of its sandbox along, however it ends."""
-        children = psutil.Process(self.pid).children(recursive=True) if self.running else []
+        left = Orphans(self.pid) if self.running else None
         yield
-        _, orphans = psutil.wait_procs(children, timeout=ORPHAN_TIMEOUT_S)
-        for orphan in orphans:
-            orphan.kill()
-        assert not orphans, f"the worker left processes behind: {orphans}"
+        if left is not None:
+            left.wait()
 
-    def _read(self, stderr: IO[bytes]) -> None:
+    def _read(self, stderr: IO[bytes], lines: list[Line]) -> None:
         with stderr:
             for text in stderr:
                 with self._grown:
-                    self._lines.append(_parse(text))
+                    lines.append(_parse(text))
                     self._grown.notify_all()
         with self._grown:
             self._grown.notify_all()

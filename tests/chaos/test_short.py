@@ -1,0 +1,32 @@
+"""The short form of `make chaos`: two workers restart one by one, then one is killed, under one load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chaos.__main__ import audited
+from tests.chaos.scenarios import restarted_then_killed
+from tests.e2e.deployment import Deployment
+from tests.e2e.flows import FLOWS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streams.kafka.broker import Broker
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+LONGEST_SILENCE_S = 15.0
+"""What a busy machine may take; `make chaos` measures what a quiet one does."""
+
+
+def test_what_was_said_under_failures_is_what_the_log_implies(own_kafka: Broker, tmp_path: Path):
+    deployment = Deployment(own_kafka.bootstrap, tmp_path)
+    deployment.create_topics()
+    deployment.publish(*FLOWS)
+    row = audited(restarted_then_killed, deployment, own_kafka)
+    assert row["sound"], row
+    assert row["verdicts"] > 0
+    assert row["longest silence, s"] < LONGEST_SILENCE_S
