@@ -1,0 +1,39 @@
+"""Runs that an earlier release stored are read and judged on as that release would have."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from streams.engine.state import FORMAT
+from tests.engine.recorded import FOLDER, KINDS, Recording, reading
+
+RECORDED: dict[str, dict[str, Recording]] = {
+    file.stem: orjson.loads(file.read_bytes()) for file in sorted(FOLDER.glob("format-*.json"))
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [(form, name) for form, runs in RECORDED.items() for name in runs]
+)
+def test_a_stored_run_is_read_as_it_was(form: str, name: str):
+    """Its instants, how it stands, and every verdict that it comes to when it goes on."""
+    recording = RECORDED[form][name]
+    read = orjson.loads(orjson.dumps(reading(recording)))  # tuples are lists there
+    assert read["header"] == recording["header"]
+    assert read["end"] == recording["end"]
+    assert read["goes_on"] == recording["goes_on"]
+
+
+def test_every_kind_of_run_is_recorded():
+    """A kind that this release knows and the newest recording lacks would not be held to anything."""
+    assert set(RECORDED[f"format-{FORMAT}"]) == set(KINDS)
+
+
+def test_the_recordings_differ():
+    """A recording that says nothing holds nobody to anything."""
+    runs = RECORDED[f"format-{FORMAT}"]
+    assert len({orjson.dumps(run["stored"].split("\n")[1]) for run in runs.values()}) == len(runs)
+    ends = {orjson.dumps(run["end"]) for run in runs.values()}
+    assert len(ends) > len(runs) / 2
+    assert all(run["goes_on"] for run in runs.values())
