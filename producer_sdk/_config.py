@@ -234,6 +234,18 @@ class Config:
         "MAX_QUEUE_BYTES",
         "How many bytes of memory waiting events may take; then the oldest are dropped.",
     )
+    spool_dir: str = _setting(
+        "",
+        _text,
+        "SPOOL_DIR",
+        "A folder for events that have no room in memory or that could not be delivered.",
+    )
+    spool_max_bytes: int = _setting(
+        1024**3,
+        _number(1024 * 1024, 1024**4),
+        "SPOOL_MAX_BYTES",
+        "How many bytes of the spool a process may take; then the oldest events are dropped.",
+    )
     exit_timeout_ms: int = _setting(
         5_000,
         _number(0, 600_000),

@@ -26,6 +26,9 @@ QueueCount: TypeAlias = Literal[
     "dropped_refused",
     "dropped_excluded",
     "dropped_at_shutdown",
+    "dropped_spool_full",
+    "dropped_unreadable",
+    "left_in_spool",
 ]
 """What can become of an event in the queue."""
 
@@ -41,6 +44,7 @@ class Counters:
         self._lock = threading.RLock()
         self._losses: dict[Loss, int] = dict.fromkeys(get_args(Loss), 0)
         self.queue: dict[QueueCount, int] = dict.fromkeys(get_args(QueueCount), 0)
+        self.found_in_spool = 0
 
     def add(self, loss: Loss, count: int = 1) -> None:
         """Count `count` more of a loss."""
@@ -55,5 +59,9 @@ class Counters:
         """Return all counts, with the number of events that wait."""
         queue = dict(self.queue)
         return Stats(
-            recorded=waiting + sum(queue.values()), waiting=waiting, **queue, **self._losses
+            recorded=waiting + sum(queue.values()),
+            waiting=waiting,
+            found_in_spool=self.found_in_spool,
+            **queue,
+            **self._losses,
         )

@@ -16,7 +16,8 @@ class Problem:
     """What `on_error` is told.
 
     Attributes:
-        kind: the count of `Stats` that it belongs to, or `not_delivered`: nothing is lost yet.
+        kind: the count of `Stats` that it belongs to; or `not_delivered` or `not_spooled`, by which
+            nothing is lost yet.
         message: what was wrong and what to do; never a payload.
         count: how many events, fields or values.
     """

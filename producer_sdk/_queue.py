@@ -47,6 +47,10 @@ class EventQueue:
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._counts = counters.queue
+        self._dropped_before = (
+            self._counts["dropped_queue_full"],
+            self._counts["dropped_spool_full"],
+        )
         self._inbox: deque[Record] = deque()
         self._ledger = threading.Lock()
         # Under the ledger:
@@ -86,6 +90,18 @@ class EventQueue:
         with self._settled:
             return self._settled.wait_for(lambda: self._done_until() >= target, timeout_s)
 
+    def open(self) -> None:
+        """Make ready to be taken from; called by the worker's thread as it starts."""
+
+    def broker_is_away(self) -> None:
+        """Note that nothing is delivered at present."""
+
+    def broker_is_back(self) -> None:
+        """Note that events are delivered again."""
+
+    def leave_to_parent(self) -> None:
+        """Let go in a forked child of what belongs to the parent."""
+
     def wake(self) -> None:
         """Let `wait` return."""
         with contextlib.suppress(RuntimeError):  # released by another thread just now
@@ -98,6 +114,13 @@ class EventQueue:
     def is_awaited(self) -> bool:
         """Say whether a `flush` has asked for records that are not settled yet."""
         return self._done_until() < self._awaited
+
+    def overflowed(self) -> tuple[int, int]:
+        """Return how many events this queue has dropped as it was full, and how many its spool."""
+        queue, spool = self._dropped_before
+        return self._counts["dropped_queue_full"] - queue, self._counts[
+            "dropped_spool_full"
+        ] - spool
 
     def __len__(self) -> int:
         """Return how many records wait, those on their way included."""
@@ -122,7 +145,7 @@ class EventQueue:
                 record = self._records.popleft()
                 taken.append((self._number, record))
                 self._number += 1
-                size += _size(record)
+                size += record_size(record)
             self._on_way += len(taken)
             if taken and self._lowest_on_way is None:
                 self._lowest_on_way = taken[0][0]
@@ -143,7 +166,7 @@ class EventQueue:
                 return
             self._counts[outcome] += len(records)
             self._on_way -= len(records)
-            self._bytes -= sum(_size(record) for _, record in records)
+            self._bytes -= sum(record_size(record) for _, record in records)
             self._lowest_on_way = lowest_on_way
         with self._settled:
             self._settled.notify_all()
@@ -176,7 +199,7 @@ class EventQueue:
         while records and (
             len(records) + self._on_way > self._max_events or self._bytes > self._max_bytes
         ):
-            self._bytes -= _size(records.popleft())
+            self._bytes -= record_size(records.popleft())
             self._number += 1
             dropped += 1
         if self._abandoned:
@@ -212,5 +235,6 @@ class EventQueue:
         return self._number if lowest is None else lowest
 
 
-def _size(record: Record) -> int:
+def record_size(record: Record) -> int:
+    """Return how many bytes of memory a record takes."""
     return len(record[0]) + len(record[1]) + RECORD_OVERHEAD_BYTES

@@ -113,17 +113,22 @@ class NodeFields(TypedDict, total=False):
 class Stats:
     """What became of all calls of this process since it started or was forked.
 
-    Every event that a call recorded is waiting, delivered or in one of the `dropped_` counts.
+    Every event that a call recorded, or that was found in the spool, is waiting, delivered, left in
+    the spool or in one of the `dropped_` counts.
 
     Attributes:
-        recorded: events taken by the queue.
+        recorded: events taken by the queue, those found in the spool included.
         delivered: events that the broker, or the HTTP server, has acknowledged.
-        waiting: events in the queue or on their way.
+        waiting: events in the queue, in the spool or on their way.
+        found_in_spool: events that processes which have ended had left in the spool.
         dropped_queue_full: the oldest events, given up because the queue was full.
         dropped_too_big: events that the broker or server refused for their size.
         dropped_refused: events that the HTTP server refused as invalid.
         dropped_excluded: events with `filter=False`, which the HTTP API has no place for.
         dropped_at_shutdown: events not delivered when the time of `shutdown` was over.
+        dropped_spool_full: the oldest events, given up because the spool was full.
+        dropped_unreadable: lines of the spool that are no events, as the last one after a crash.
+        left_in_spool: events not delivered at `shutdown`, left in the spool to the next process.
         refused_invalid: calls without a usable flow, id or run_id.
         refused_too_big: calls whose event would have more than 256 KiB.
         ignored_not_initialized: calls before `initialize`, after `shutdown` or without a broker.
@@ -137,11 +142,15 @@ class Stats:
     recorded: int = 0
     delivered: int = 0
     waiting: int = 0
+    found_in_spool: int = 0
     dropped_queue_full: int = 0
     dropped_too_big: int = 0
     dropped_refused: int = 0
     dropped_excluded: int = 0
     dropped_at_shutdown: int = 0
+    dropped_spool_full: int = 0
+    dropped_unreadable: int = 0
+    left_in_spool: int = 0
     refused_invalid: int = 0
     refused_too_big: int = 0
     ignored_not_initialized: int = 0
@@ -167,6 +176,8 @@ class Settings(TypedDict, total=False):
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] | None
     max_queue_events: int | None
     max_queue_bytes: int | None
+    spool_dir: str | os.PathLike[str] | None
+    spool_max_bytes: int | None
     exit_timeout_ms: int | None
     idempotence: bool | None
     ssl_ca: str | os.PathLike[str] | None

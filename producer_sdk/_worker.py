@@ -64,7 +64,7 @@ class Delivery:
         self._on_start = on_start
         self._counters = counters
         self._open_transport = open_transport
-        self._queue = EventQueue(config.max_queue_events, config.max_queue_bytes, counters)
+        self._queue = _open_queue(config, counters)
         self._lock = threading.RLock()
         self._worker: _Worker | None = None
         self._closed = False
@@ -85,6 +85,8 @@ class Delivery:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until what is queued now is delivered; say whether all was in time."""
+        if self._config.spool_dir and self._worker is None:
+            self._start()  # a process before this one may have left something
         if self._worker is None or not self._worker.is_alive():
             return not self.waiting()  # nobody is there to deliver it
         return self._queue.flush(timeout_s)
@@ -113,6 +115,7 @@ class Delivery:
         # Kept, not collected: closing the parent's event loop in the child would unregister its
         # sockets from the epoll instance that both share.
         child._forebear = self
+        self._queue.leave_to_parent()
         return child
 
     def _start(self) -> None:
@@ -120,6 +123,15 @@ class Delivery:
             if self._worker is None and not self._closed:
                 self._on_start()
                 self._worker = _Worker(self._config, self._queue, self._open_transport)
+
+
+def _open_queue(config: Config, counters: Counters) -> EventQueue:
+    if not config.spool_dir:
+        return EventQueue(config.max_queue_events, config.max_queue_bytes, counters)
+    # Only who has a spool pays for it; it needs locks of files, which Windows lacks.
+    from producer_sdk._spool.queue import SpooledQueue  # noqa: PLC0415 -- see above
+
+    return SpooledQueue(config, counters)
 
 
 class _Worker:
@@ -173,6 +185,7 @@ class _Worker:
             from producer_sdk._transport.loop import PrivateLoop  # noqa: PLC0415 -- see above
 
             "".encode("idna")  # what looking up a host name loads
+            self._queue.open()
             self._loop = PrivateLoop()
             return self._loop, self._open_transport(self._config, self._queue)
 

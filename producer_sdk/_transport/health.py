@@ -29,6 +29,7 @@ class Health:
 
     def failed(self, reason: str) -> None:
         """Note that an attempt failed."""
+        self._queue.broker_is_away()
         if self._failing_since is None:
             self._failing_since = time.monotonic()
         if self._may_log():
@@ -44,6 +45,7 @@ class Health:
         """Note that an attempt succeeded."""
         if self._failing_since is None:
             return
+        self._queue.broker_is_back()
         log.warning(
             "events are delivered to %s again, after %.1f s; %d wait",
             self._where,

@@ -22,6 +22,7 @@ from producer_sdk._guard import guard
 from producer_sdk._transport.backoff import Backoff
 from producer_sdk._transport.health import Health
 from producer_sdk._transport.lanes import Lanes
+from producer_sdk._transport.overflow import Overflow
 from producer_sdk._transport.quiet import AiokafkaLog
 from producer_sdk._transport.security import security_options
 
@@ -59,11 +60,27 @@ class KafkaTransport:
         self._codec = _codec(config.compression)
         self._producer: AIOKafkaProducer | None = None
         self._lanes = Lanes(queue)
+        self._overflow = Overflow(queue, config.client_id)
         self._sdk = f"python/{_own_version()}".encode()
         self._aiokafka_log = AiokafkaLog()
 
     async def drain(self) -> None:
         """Deliver what the queue holds, however long that takes."""
+        while True:
+            await self._deliver()
+            report = self._overflow.report()
+            if report is None:
+                return
+            self._queue.put(report)
+
+    async def close(self) -> None:
+        """Let go of the connection, without waiting for a broker that does not answer."""
+        try:
+            await self._disconnect()
+        finally:
+            self._aiokafka_log.close()
+
+    async def _deliver(self) -> None:
         while self._lanes or not self._queue.is_drained():
             try:
                 producer = self._producer or await self._connect()
@@ -73,13 +90,6 @@ class KafkaTransport:
                 self._health.failed(self._aiokafka_log.last_complaint() or _reason(error))
                 await self._disconnect()
                 await asyncio.sleep(self._backoff.next_s())
-
-    async def close(self) -> None:
-        """Let go of the connection, without waiting for a broker that does not answer."""
-        try:
-            await self._disconnect()
-        finally:
-            self._aiokafka_log.close()
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Return the headers of records that are sent now."""

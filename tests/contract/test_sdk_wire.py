@@ -32,6 +32,7 @@ from producer_sdk._counters import Counters
 from producer_sdk._guard import guard
 from producer_sdk._queue import EventQueue
 from producer_sdk._transport.kafka import KafkaTransport
+from producer_sdk._transport.overflow import Overflow
 from producer_sdk._transport.recorder import Recorder
 from producer_sdk.testing import recorded
 from schemas.checks import TAUGHT_FIELDS
@@ -48,6 +49,9 @@ from schemas.limits import (
 from schemas.topics import EVENTS
 from schemas.v1.event import Event as EventModel
 from schemas.wire import Event, check_key, decode_event, murmur2_partition
+from streams.engine.definitions import Definitions
+from streams.engine.partition import Partition
+from streams.engine.partition import Record as StreamRecord
 from streams.engine.scripts import ScriptCall
 from streams.settings import Settings as WorkerSettings
 from streams.validators import engine as sandbox_engine
@@ -223,6 +227,33 @@ def test_the_biggest_event_that_is_sent_is_taken(raw: list[Record]) -> None:
 def test_a_run_goes_to_the_partition_where_the_worker_expects_it(run_id: str) -> None:
     key = run_id.encode()
     assert (murmur2(key) & 0x7FFFFFFF) % 8 == murmur2_partition(key, 8)
+
+
+def test_the_worker_takes_the_report_of_an_overflow_and_says_nothing_of_it() -> None:
+    queue = EventQueue(1, 1 << 20, Counters())
+    report = Overflow(queue, "shop")
+    assert report.report() is None
+    for _ in range(5):
+        queue.put((b"order-1", b"{}"))
+    record = report.report()
+    assert record is not None
+    assert report.report() is None
+    event = decoded(record)
+    assert (event.flow, event.node, event.excluded, event.teaches) == (
+        "duly.sdk",
+        "overflow",
+        True,
+        None,
+    )
+    assert orjson.loads(event.data)["dropped_queue_full"] == 4
+    partition = Partition("flow-events.v1", 0, Definitions())
+    judging = partition.judge([StreamRecord(0, event.ts, event)])
+    with pytest.raises(StopIteration) as ended:
+        next(judging)
+    said = [ended.value.value, *partition.run_on(None)]
+    assert [judged.verdicts for judged in said if judged.verdicts] == []
+    assert [judged.learned for judged in said if judged.learned] == []
+    assert [judged.refused for judged in said if judged.refused] == []
 
 
 # --- facts that are written down twice

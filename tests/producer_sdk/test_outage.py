@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from tests.producer_sdk.events_topic import EventsTopic
 
 if TYPE_CHECKING:
     from streams.kafka.broker import Broker
+    from tests.producer_sdk.events_topic import Read
+
+    Event = dict[str, Any]
 
 RUNS = 7
 
@@ -97,9 +100,26 @@ def test_an_outage_longer_than_the_queue_loses_the_oldest_and_counts_them(
     record(range(2_000))
     own_kafka.restart()
     assert flush(60)
-    numbers = {int(item.event["node"].removeprefix("step-")) for item in topic.read_all()}
+    reports, others = split(topic.read_all())
+    numbers = {int(event["node"].removeprefix("step-")) for event in others}
     final = stats()
-    assert final.recorded == 2_000
-    assert final.delivered + final.dropped_queue_full == 2_000
-    assert len(numbers) == final.delivered >= 500
+    assert final.recorded == 2_000 + len(reports)
+    assert final.delivered + final.dropped_queue_full == final.recorded
+    assert len(numbers) + len(reports) == final.delivered >= 500
     assert set(range(1_500, 2_000)) <= numbers
+    [report] = reports
+    assert report["filter"] is False
+    assert report["data"] == {
+        "client_id": "duly-sdk",
+        "dropped_queue_full": final.dropped_queue_full,
+        "dropped_spool_full": 0,
+    }
+
+
+def split(records: list[Read]) -> tuple[list[Event], list[Event]]:
+    """Part the reports of an overflow from the events of the host."""
+    events = [record.event for record in records]
+    return (
+        [event for event in events if event["flow"] == "duly.sdk"],
+        [event for event in events if event["flow"] != "duly.sdk"],
+    )
