@@ -22,11 +22,11 @@ NODES = ("cart", "pay", "ship", "deliver")
 TIMEOUT_MS = 5_000
 OPEN_RUNS = 1_000
 LAST_STEP = len(NODES) - 1
-STEP_RUNS = OPEN_RUNS // LAST_STEP
-"""How many runs open between two steps of one run."""
 UNFINISHED = 0.01
 VALIDATOR = 'data["amount"] == ctx["data"]["amount"]'
 FLOW = "checkout"
+NOTE = "n" * 60
+"""Fills an event up to about 300 bytes."""
 
 
 class JobEvent(NamedTuple):
@@ -39,25 +39,30 @@ class JobEvent(NamedTuple):
     """It is the last of its run: the verdict `passed` follows."""
 
 
-def definition(validators: int) -> dict[str, Any]:
+def definition(
+    validators: int, *, name: str = FLOW, timeout_ms: int = TIMEOUT_MS
+) -> dict[str, Any]:
     """Return the flow of the job, with a validator on each of so many nodes after cart."""
     nodes: list[dict[str, Any]] = [
-        {"id": node, "dep_ids": [NODES[place - 1]], "conditions": [{"timeout_ms": TIMEOUT_MS}]}
+        {"id": node, "dep_ids": [NODES[place - 1]], "conditions": [{"timeout_ms": timeout_ms}]}
         if place
         else {"id": node}
         for place, node in enumerate(NODES)
     ]
     for node in nodes[1 : 1 + validators]:
         node["validator"] = {"engine": "python", "script": VALIDATOR}
-    return {"flow": FLOW, "nodes": nodes}
+    return {"flow": name, "nodes": nodes}
 
 
-def events(count: int, now_ns: int, *, seed: int = 1) -> Iterator[JobEvent]:
+def events(
+    count: int, now_ns: int, *, seed: int = 1, open_runs: int = OPEN_RUNS
+) -> Iterator[JobEvent]:
     """Yield events of the job in the order in which services produce them, a microsecond apart, from `now_ns` on.
 
-    Runs open steadily, each takes its next step when `OPEN_RUNS` / 3 more have opened: of four events that follow each
+    Runs open steadily, each takes its next step when `open_runs` / 3 more have opened: of four events that follow each
     other, one opens a run and one completes another.
     """
+    step_runs = open_runs // LAST_STEP
     draw = random.Random(seed).random
     prefix = uuid.uuid4().hex[:8]
     unfinished: set[int] = set()
@@ -66,26 +71,27 @@ def events(count: int, now_ns: int, *, seed: int = 1) -> Iterator[JobEvent]:
         if draw() < UNFINISHED:
             unfinished.add(opened)
         for step in range(len(NODES)):
-            run = opened - step * STEP_RUNS
+            run = opened - step * step_runs
             if run < 0 or (step == LAST_STEP and run in unfinished):
                 unfinished.discard(run)
                 continue
             if made == count:
                 return
-            yield _event(f"order-{prefix}-{run:08d}", step, now_ns + made * 1_000)
+            yield make_event(f"order-{prefix}-{run:08d}", step, now_ns + made * 1_000)
             made += 1
 
 
-def _event(run_id: str, step: int, ts: int) -> JobEvent:
+def make_event(run_id: str, step: int, ts: int, *, flow: str = FLOW, note: str = NOTE) -> JobEvent:
+    """Return the event of one step of a run."""
     content = {
         "v": 1,
         "event_id": str(uuid.uuid4()),
-        "flow": FLOW,
+        "flow": flow,
         "node": NODES[step],
         "run_id": run_id,
         "type": "act",
         "ts": ts,
-        "data": {"amount": 42, "currency": "EUR", "customer": "c-1234567", "note": "n" * 60},
+        "data": {"amount": 42, "currency": "EUR", "customer": "c-1234567", "note": note},
     }
     key = run_id.encode()
     partition = murmur2_partition(key, PARTITIONS)

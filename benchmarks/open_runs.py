@@ -1,0 +1,126 @@
+"""What a worker's engine costs by how many runs are open: time of an event, memory of a run.
+
+The engine alone, in a process of its own for each figure: bytes to events, judgement, states and
+verdicts to bytes; no Kafka.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import multiprocessing
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+
+from benchmarks.standard_job import FLOW, LAST_STEP, NODES, definition, events, make_event
+from schemas.wire import decode_event
+from streams.engine.definitions import Definitions
+from streams.engine.partition import Partition, Record
+from streams.lifecycle import tune_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from benchmarks.report import Row
+
+COST_TITLE = "cost of an event by open runs (the engine alone)"
+MEMORY_TITLE = "memory of an open run of four nodes"
+OPEN_RUNS = (1_000, 10_000, 100_000, 500_000)
+MEASURED_EVENTS = 100_000
+BATCH = 500
+"""Records that are judged at a time."""
+MEMORY_RUNS = 200_000
+NS_PER_MS = 1_000_000
+
+
+def measure_cost(open_runs: tuple[int, ...] = OPEN_RUNS) -> list[Row]:
+    """Return the time of an event of the standard job while so many runs are open."""
+    rows: list[Row] = []
+    for count in open_runs:
+        seconds = _in_a_process(_cost_of_an_event, count)
+        first = rows[0]["µs per event"] if rows else None
+        cost = round(seconds * 1e6, 2)
+        against = None if first is None else f"{(cost / first - 1) * 100:+.0f} %"
+        rows.append(
+            {"measured": f"{count:,} open runs", "µs per event": cost, "against the first": against}
+        )
+    return rows
+
+
+def measure_memory(runs: int = MEMORY_RUNS) -> list[Row]:
+    """Return what a run takes after one event, and after all but the last."""
+    rows: list[Row] = []
+    for came in (1, LAST_STEP):
+        grown = _in_a_process(_memory_of_a_run, runs, came)
+        rows.append(
+            {
+                "measured": f"{came} of {len(NODES)} nodes came, {runs:,} runs",
+                "bytes per run": round(grown),
+            }
+        )
+    return rows
+
+
+def _cost_of_an_event(open_runs: int) -> float:
+    # The ramp: until as many runs are open, and their last steps have begun to come.
+    ramp = open_runs // LAST_STEP * (1 + 2 + 3) + 4 * BATCH
+    log = _log(
+        make.value for make in events(ramp + MEASURED_EVENTS, time.time_ns(), open_runs=open_runs)
+    )
+    partition = _partition()
+    _judge(partition, itertools.islice(log, ramp))
+    tune_process()
+    measured = list(itertools.islice(log, MEASURED_EVENTS))
+    began = time.perf_counter()
+    _judge(partition, measured)
+    return (time.perf_counter() - began) / MEASURED_EVENTS
+
+
+def _memory_of_a_run(runs: int, came: int) -> float:
+    partition = _partition()
+    now = time.time_ns()
+    _judge(partition, _log(make_event("warm", 0, now).value for _ in range(1)))
+    gc.collect()
+    before = psutil.Process().memory_info().rss
+    _judge(
+        partition,
+        _log(
+            make_event(f"order-{number:08d}", step, now + step, note="").value
+            for number in range(runs)
+            for step in range(came)
+        ),
+    )
+    gc.collect()
+    return (psutil.Process().memory_info().rss - before) / runs
+
+
+def _partition() -> Partition:
+    definitions = Definitions()
+    definitions.publish(definition(0, name=FLOW))
+    return Partition("events", 0, definitions)
+
+
+def _log(values: Iterable[bytes]) -> Iterable[tuple[int, int, bytes]]:
+    """Number values as a log does, recorded as they are made, in whole milliseconds."""
+    start_ms = time.time_ns() // NS_PER_MS + 1
+    return (
+        (offset, (start_ms + offset // 1_000) * NS_PER_MS, value)
+        for offset, value in enumerate(values)
+    )
+
+
+def _judge(partition: Partition, log: Iterable[tuple[int, int, bytes]]) -> None:
+    log = iter(log)
+    while batch := list(itertools.islice(log, BATCH)):
+        judging = partition.judge(
+            [Record(offset, at, decode_event(value)) for offset, at, value in batch]
+        )
+        for calls in judging:
+            raise RuntimeError(f"the job has no scripts, and {len(calls)} were asked")
+
+
+def _in_a_process(measure: Callable[..., float], *arguments: object) -> float:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, arguments)
