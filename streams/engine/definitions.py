@@ -181,7 +181,7 @@ class Definitions:
             defaults=self._defaults,
         )
         # The name under which runs are pinned to it, even if a later release hashes its content differently.
-        definition.__dict__["version"] = record["version"]
+        definition.version = record["version"]
         return definition
 
 

@@ -203,11 +203,12 @@ def _judge(
 ) -> bool:
     """Judge one entry anew; False when it waits for a script."""
     reading = read_dependencies(run, node, entry) if node.deps else _SATISFIED
-    standing: Standing | None = "counted"
+    standing: Standing = "counted"
     if node.filter is not None or entry.literal:
-        standing = _read_standing(run, node, entry, reading, questions)
-        if standing is None:
+        answered = _read_standing(run, node, entry, reading, questions)
+        if answered is None:
             return False
+        standing = answered
     if standing != entry.standing:
         _place(run, node, occurrences, entry, standing, now)
         if node.branch is not None:

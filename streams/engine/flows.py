@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
 
 from schemas.ids import definition_version
@@ -122,20 +121,36 @@ class Definition:
         self.nothing_new: dict[str, Given] = {}
         """Node → what an event said of it last that was known already: most say the same again and again."""
         self.nodes: dict[str, Node] = self._compile()
-
-    @cached_property
-    def version(self) -> str:
+        # What the rules ask of it again and again.
+        self.ids: tuple[str, ...] = tuple(self.nodes)
+        """The ids of all nodes."""
+        self.branches: dict[str, tuple[str, ...]] = self._read_branches()
+        """Branch label → its nodes, the alternatives of R23."""
+        self.exclusive_branches: tuple[str, ...] = self._read_exclusive_branches()
+        """Branches of which only one node may come."""
+        self.enders: dict[str, frozenset[str]] = self._read_enders()
+        """`ends_run` node → the nodes that depend on it, whose duty it does not end (R26)."""
+        self.all_owed: bool = self._read_all_owed()
+        """Whether nothing can ever excuse a node: what is absent is owed, with no question asked."""
+        self.timed: tuple[Node, ...] = self._read_timed()
+        """Nodes with a timeout."""
+        self.timed_roots: tuple[Node, ...] = self._read_timed_roots()
+        """Nodes with a timeout that are roots, or would be without triggers: the first event starts their time."""
+        self.timed_after: Mapping[str, tuple[Node, ...]] = self._read_timed_after()
+        """Node → the nodes with a timeout that depend on it."""
+        self.plain: Mapping[str, Node] = self._read_plain()
+        """The nodes whose events can be judged directly (plain.py): no filter, no choice and no excuse plays a part."""
+        self.learned_ids: tuple[str, ...] = self._read_learned_ids()
+        """Nodes that only events taught."""
+        self.version: str = definition_version(self.content())
         """First 16 hex digits of the hash of the content (R17)."""
-        return definition_version(self.content())
 
     def content(self) -> dict[str, Any]:
         """Return the content that the version stands for: both layers, with the defaults of the law filled in."""
+        options = Options().updated(self.published_options)
         content: dict[str, Any] = {
             "flow": self.flow,
-            "options": {
-                name: getattr(Options().updated(self.published_options), name)
-                for name in sorted(OPTION_NAMES)
-            },
+            "options": {name: getattr(options, name) for name in sorted(OPTION_NAMES)},
             "nodes": [_with_defaults(node) for node in self.published.values()],
         }
         if self.learned or self.learned_options:
@@ -172,27 +187,21 @@ class Definition:
 
     # -- what the rules ask ------------------------------------------------------------------------------------------
 
-    @cached_property
-    def branches(self) -> dict[str, tuple[str, ...]]:
-        """Branch label → its nodes, the alternatives of R23."""
+    def _read_branches(self) -> dict[str, tuple[str, ...]]:
         labels: dict[str, list[str]] = {}
         for node in self.nodes.values():
             if node.branch is not None:
                 labels.setdefault(node.branch, []).append(node.id)
         return {label: tuple(nodes) for label, nodes in labels.items()}
 
-    @cached_property
-    def exclusive_branches(self) -> tuple[str, ...]:
-        """Branches of which only one node may come."""
+    def _read_exclusive_branches(self) -> tuple[str, ...]:
         return tuple(
             label
             for label, nodes in self.branches.items()
             if all(self.nodes[node].given.get("exclusive", False) for node in nodes)
         )
 
-    @cached_property
-    def enders(self) -> dict[str, frozenset[str]]:
-        """`ends_run` node → the nodes that depend on it, whose duty it does not end (R26)."""
+    def _read_enders(self) -> dict[str, frozenset[str]]:
         edges = {node.id: node.deps for node in self.nodes.values()}
         return {
             node.id: frozenset(graph.descendants(edges, [node.id]))
@@ -200,18 +209,14 @@ class Definition:
             if node.ends_run
         }
 
-    @cached_property
-    def all_owed(self) -> bool:
-        """Whether nothing can ever excuse a node: what is absent is owed, with no question asked."""
+    def _read_all_owed(self) -> bool:
         return (
             not self.branches
             and not self.enders
             and all(n.required and not n.trigger for n in self.nodes.values())
         )
 
-    @cached_property
-    def timed_roots(self) -> tuple[Node, ...]:
-        """Nodes with a timeout that are roots, or would be without triggers: the first event starts their time."""
+    def _read_timed_roots(self) -> tuple[Node, ...]:
         return tuple(
             node
             for node in self.nodes.values()
@@ -219,14 +224,7 @@ class Definition:
             and all(dep in self.nodes and self.nodes[dep].trigger for dep in node.deps)
         )
 
-    @cached_property
-    def ids(self) -> tuple[str, ...]:
-        """The ids of all nodes."""
-        return tuple(self.nodes)
-
-    @cached_property
-    def plain(self) -> Mapping[str, Node]:
-        """The nodes whose events can be judged directly (plain.py): no filter, no choice and no excuse plays a part."""
+    def _read_plain(self) -> Mapping[str, Node]:
         if not self.all_owed or self.problems or self.timed_roots:
             return {}
         if any(node.any_dep for node in self.nodes.values()):
@@ -236,14 +234,20 @@ class Definition:
         ]
         return {node.id: node for node in known if node.filter is None}
 
-    @cached_property
-    def learned_ids(self) -> tuple[str, ...]:
-        """Nodes that only events taught."""
+    def _read_timed_after(self) -> Mapping[str, tuple[Node, ...]]:
+        return {
+            node.id: tuple(
+                self.nodes[dependant]
+                for dependant in node.dependants
+                if self.nodes[dependant].timeout_ns
+            )
+            for node in self.nodes.values()
+        }
+
+    def _read_learned_ids(self) -> tuple[str, ...]:
         return tuple(node.id for node in self.nodes.values() if node.learned)
 
-    @cached_property
-    def timed(self) -> tuple[Node, ...]:
-        """Nodes with a timeout."""
+    def _read_timed(self) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes.values() if node.timeout_ns)
 
     # -- compiling ---------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from streams.engine.causes import read_causes
 from streams.engine.deadlines import OUTAGE_NS, Gap, Waking, Wheel
 from streams.engine.dependencies import Question, judge_dirty
 from streams.engine.intake import OPTIONS, receive
-from streams.engine.plain import take_plainly
+from streams.engine.plain import next_plain_due, take_plainly
 from streams.engine.runs import SKEW_NS, Run
 from streams.engine.state import decode_run, encode_run, read_header
 from streams.engine.verdicts import Trigger, decide, encode_verdict, is_news, state_verdict
@@ -122,7 +122,8 @@ class _Passage:
         self.stored = stored
         self.applied = -1 if run is None else run.offset
         """Offset up to which the run as loaded has its events."""
-        self.events: list[tuple[int, Event]] = []
+        self.events: list[int] = []
+        """Where in the batch the run's events are."""
         self.next_event = 0
         self.taking = False
         """An event was received and is being judged: a script may be awaited."""
@@ -145,6 +146,8 @@ class _Batch:
             self.clocks.append(clock_ns)
         self.said: list[tuple[_Place, VerdictOut]] = []
         self.refused: list[tuple[int, Refused]] = []
+        self.accepted = 0
+        """How many events plain.py took."""
         self.judged = Judged()
 
 
@@ -227,14 +230,15 @@ class Partition:
     def _passages(self, batch: _Batch) -> list[_Passage]:
         """Return the runs that a batch concerns: those with events in it, in order, then those that fall due."""
         found: dict[bytes, _Passage] = {}
+        get = found.get
         for position, record in enumerate(batch.records):
             event = record.event
             if event is not None:
                 key = state_key(event.flow, event.run_id)
-                passage = found.get(key)
+                passage = get(key)
                 if passage is None:
                     passage = found[key] = self._load(key)
-                passage.events.append((position, event))
+                passage.events.append(position)
         if batch.clocks:
             self.clock_ns = batch.clocks[-1]
             for wheel in (self._due, self._forget):
@@ -267,17 +271,18 @@ class Partition:
 
     def _advance(self, passage: _Passage, batch: _Batch) -> list[Question]:
         """Take a run as far through the batch as it gets; returns the questions that it stops at."""
+        events = passage.events
         while True:
             if passage.taking:
                 if questions := self._judge_event(passage, batch):
                     return questions
                 passage.next_event += 1
-            if passage.next_event == len(passage.events):
+            if passage.next_event == len(events):
                 self._let_time_pass(passage, len(batch.clocks) - 1, batch)
                 return []
-            position, event = passage.events[passage.next_event]
+            position = events[passage.next_event]
             self._let_time_pass(passage, position, batch)
-            if not self._take(passage, position, event, batch):
+            if not self._take(passage, position, batch):
                 passage.next_event += 1
 
     # -- time --------------------------------------------------------------------------------------------------------
@@ -319,10 +324,11 @@ class Partition:
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    def _take(self, passage: _Passage, position: int, event: Event, batch: _Batch) -> bool:
+    def _take(self, passage: _Passage, position: int, batch: _Batch) -> bool:
         """Let an event into its run; True if it must be judged now."""
-        record, now = batch.records[position], batch.clocks[position]
-        offset, recorded_at = record.offset, record.timestamp_ns
+        offset, recorded_at, event = batch.records[position]
+        now = batch.clocks[position]
+        assert event is not None, offset  # noqa: S101 -- a passage has the places of events
         run = passage.run
         if run is None:
             definition = self._definitions.at(event.flow, recorded_at)
@@ -330,15 +336,15 @@ class Partition:
                 event.flow, event.run_id, passage.key, definition, recorded_at, offset
             )
             run.late = event.ts < recorded_at - definition.retention_ns
-            if record := self._definitions.snapshot(definition):
-                batch.judged.learned.append(record)
+            if snapshot := self._definitions.snapshot(definition):
+                batch.judged.learned.append(snapshot)
         elif offset <= passage.applied:
             batch.judged.counts["duplicate"] += (
                 1  # Read again after a crash: the stored run has it already.
             )
             return False
         if take_plainly(run, event, now, recorded_at, passage.asked):
-            batch.judged.counts["accepted"] += 1
+            batch.accepted += 1
             run.offset = max(run.offset, offset)
             passage.changed = passage.taking = passage.plain = True
             return True
@@ -372,7 +378,7 @@ class Partition:
         if passage.asked:
             asked, passage.asked = passage.asked, []
             return asked
-        position, _ = passage.events[passage.next_event]
+        position = passage.events[passage.next_event]
         run, now = passage.run, batch.clocks[position]
         assert run is not None, passage.key  # noqa: S101 -- an event is taken by a run
         if run.dirty and (questions := judge_dirty(run, now)):
@@ -382,7 +388,7 @@ class Partition:
         if plain:
             if run.owed:  # Nothing is said yet: only the next due instant moves.
                 run.touched_at = now
-                run.wake_at = next_due(run, now, failed=False)
+                run.wake_at = next_plain_due(run, now)
                 return []
         else:
             run.owed = read_owed(run)
@@ -415,6 +421,8 @@ class Partition:
 
     def _finish(self, passages: list[_Passage], batch: _Batch) -> Judged:
         judged = batch.judged
+        if batch.accepted:
+            judged.counts["accepted"] += batch.accepted
         judged.verdicts = [out for _, out in sorted(batch.said, key=lambda said: said[0])]
         judged.refused = [
             refused for _, refused in sorted(batch.refused, key=lambda refused: refused[0])
@@ -436,4 +444,6 @@ class Partition:
         at_rest = run.wake_at is None
         self.runs[key] = stored if at_rest else run
         instant = run.forget_at if run.wake_at is None else run.wake_at
-        (self._forget if at_rest else self._due).schedule(Waking(instant, run.opened_offset, key))
+        wheel = self._forget if at_rest else self._due
+        if not wheel.looks_by(key, instant):
+            wheel.schedule(Waking(instant, run.opened_offset, key))

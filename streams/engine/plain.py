@@ -3,6 +3,8 @@
 What the rules conclude of such an event is plain, and here it is done directly, for a third of the time. Whatever is
 not plain is left to them untouched. tests/engine/test_plain.py holds both ways to the same verdicts, states and
 instants.
+
+Conditions stand in a row, without a function for each: the calls would cost more than what they look at.
 """
 
 from __future__ import annotations
@@ -28,31 +30,50 @@ def take_plainly(
     Afterwards all is as the general rules leave it, but for the decision and the next due instant. A validator that
     must be asked is added to `questions`; unless its answer is `true`, the answer marks the event to be judged again.
     """
-    definition = run.definition
-    node = definition.plain.get(event.node)
-    if node is None or any(dependant in run.nodes for dependant in node.dependants):
+    definition, nodes, node_id = run.definition, run.nodes, event.node
+    node = definition.plain.get(node_id)
+    if (
+        node is None
+        or node_id in nodes
+        or not _is_in_order(run, event, now)
+        or not _is_ordinary(event, definition, recorded_at)
+    ):
         return False
-    if not (_is_ordinary(event, definition, recorded_at) and _is_in_order(run, event, now)):
-        return False
-    base = _base(run, node, event)
+    for dependant in node.dependants:
+        if dependant in nodes:
+            return False
+    base = _base(run, node, event.ts)
     size = size_of(run, event)
     if (node.deps and base is None) or run.size_bytes + size > MAX_STATE_BYTES:
         return False
     entry = Entry(event, event.ts, now, skewed=False)
     entry.standing = "counted"
     entry.base = base if node.timeout_ns else None
-    owed = run.owed if run.entries else definition.ids
-    run.owed = tuple([other for other in owed if other != node.id])
+    run.owed = _without(run.owed if run.entries else definition.ids, node_id)
     run.entries[event.event_id] = entry
-    occurrences = run.nodes[node.id] = Occurrences()
-    occurrences.count(entry)
+    nodes[node_id] = Occurrences(entry)
     run.last_arrival = now
     run.size_bytes += size
     if definition.timed:
-        _move_deadlines(run, node, now)
+        _move_deadlines(run, entry, definition, now)
     if node.validator is not None:
         ask(run, node, entry, "validator", node.validator, questions)
     return True
+
+
+def next_plain_due(run: Run, now: int) -> int | None:
+    """Return what `window.next_due` does for a run that is owed events and was only met by plain ones."""
+    definition = run.definition
+    earliest: int | None = None
+    for instant in run.timeouts.values():
+        if instant > now and (earliest is None or instant < earliest):
+            earliest = instant
+    closing = ceil_ms(run.opened_at + definition.max_open_ns)
+    if earliest is None:
+        closing = min(closing, ceil_ms(run.last_arrival + definition.window_ns))
+    elif earliest < closing:
+        return earliest
+    return closing if closing > now else earliest
 
 
 def _is_ordinary(event: Event, definition: Definition, recorded_at: int) -> bool:
@@ -67,11 +88,10 @@ def _is_ordinary(event: Event, definition: Definition, recorded_at: int) -> bool
 
 
 def _is_in_order(run: Run, event: Event, now: int) -> bool:
-    """Tell whether nothing was said of the run, nothing waits or fails in it, and this node's event has room."""
+    """Tell whether nothing was said of the run, nothing waits or fails in it, and it has room for an event."""
     definition = run.definition
     return not (
-        event.node in run.nodes
-        or event.event_id in run.entries
+        event.event_id in run.entries
         or run.waiting
         or run.leaning
         or run.failing
@@ -85,8 +105,8 @@ def _is_in_order(run: Run, event: Event, now: int) -> bool:
     )
 
 
-def _base(run: Run, node: Node, event: Event) -> Entry | None:
-    """Return the dependencies' latest event, if all came before this one and it is in time; else None (R7 to R9)."""
+def _base(run: Run, node: Node, ts: int) -> Entry | None:
+    """Return the dependencies' latest event, if all came before `ts` and that is in time; else None (R7 to R9)."""
     nodes = run.nodes
     base: Entry | None = None
     for dep in node.deps:
@@ -94,24 +114,34 @@ def _base(run: Run, node: Node, event: Event) -> Entry | None:
         if occurrences is None or not occurrences.counted:
             return None
         last = occurrences.counted[-1]
-        if last.ts > event.ts:
+        if last.ts > ts:
             return None
         if base is None or last.ts > base.ts:
             base = last
-    if base is not None and node.timeout_ns and event.ts > base.ts + node.timeout_ns:
+    if base is not None and node.timeout_ns and ts > base.ts + node.timeout_ns:
         return None
     return base
 
 
-def _move_deadlines(run: Run, node: Node, now: int) -> None:
+def _without(owed: tuple[str, ...], node_id: str) -> tuple[str, ...]:
+    """Return what is owed but for a node; mostly it is the first that comes next."""
+    if owed and owed[0] == node_id:
+        return owed[1:]
+    return tuple([other for other in owed if other != node_id])
+
+
+def _move_deadlines(run: Run, entry: Entry, definition: Definition, now: int) -> None:
     """End the wait for a node that came, and begin that for the nodes whose last dependency it was (R10)."""
-    definition = run.definition
-    run.deadlines.pop(node.id, None)
-    run.timeouts.pop(node.id, None)
-    for dependant_id in node.dependants:
-        dependant = definition.nodes[dependant_id]
-        if dependant.timeout_ns and all(run.came(dep) for dep in dependant.deps):
-            value, origin = deadline_value(run, dependant) or (now, node.id)
-            at = max(value, now)
-            run.deadlines[dependant_id] = Deadline(value, at, origin)
-            run.timeouts[dependant_id] = ceil_ms(at + definition.grace_ns)
+    deadlines, timeouts, node_id = run.deadlines, run.timeouts, entry.node
+    if node_id in deadlines:
+        del deadlines[node_id]
+        timeouts.pop(node_id, None)
+    for dependant in definition.timed_after[node_id]:
+        value, origin = entry.ts + dependant.timeout_ns, node_id
+        if len(dependant.deps) > 1:
+            if not all(run.came(dep) for dep in dependant.deps):
+                continue
+            value, origin = deadline_value(run, dependant) or (now, node_id)
+        at = max(value, now)
+        deadlines[dependant.id] = Deadline(value, at, origin)
+        timeouts[dependant.id] = ceil_ms(at + definition.grace_ns)

@@ -108,10 +108,10 @@ class Occurrences:
 
     __slots__ = ("counted", "others", "version")
 
-    def __init__(self) -> None:
-        self.counted: list[Entry] = []
+    def __init__(self, first: Entry | None = None) -> None:
+        self.counted: list[Entry] = [] if first is None else [first]
         self.others: list[Entry] = []
-        self.version = 0
+        self.version = len(self.counted)
 
     def count(self, entry: Entry) -> None:
         """Insert a counted entry at its place in time."""
@@ -272,6 +272,13 @@ class Run:
             occurrences.counted[0] for occurrences in self.nodes.values() if occurrences.counted
         ]
         return min(firsts, key=_happened, default=None)
+
+    def any_counted(self) -> bool:
+        """Tell whether any event counts."""
+        for occurrences in self.nodes.values():  # noqa: SIM110 -- a loop costs less than any()
+            if occurrences.counted:
+                return True
+        return False
 
     def came(self, node: str) -> bool:
         """Tell whether the node has a counted event."""

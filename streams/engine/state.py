@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
+from orjson import Fragment
 
 from schemas.wire import Event
 from streams.engine.absences import read_owed, read_timeouts
@@ -158,14 +159,17 @@ def _restore_entries(run: Run, body: dict[str, Any]) -> None:
 
 
 def _encode_entry(entry: Entry) -> tuple[Any, ...]:
+    flags = 0
+    if entry.stamped or entry.skewed or entry.literal:
+        flags = _STAMPED * entry.stamped | _SKEWED * entry.skewed | _LITERAL * entry.literal
     head = (
         entry.event_id,
         entry.node,
         entry.ts,
         entry.arrival,
-        orjson.Fragment(entry.data),
+        Fragment(entry.data),
         _CODES[entry.standing],
-        _STAMPED * entry.stamped | _SKEWED * entry.skewed | _LITERAL * entry.literal,
+        flags,
     )
     filtered, validated = entry.filtered, entry.validated
     if filtered is None and validated is None and entry.admitted_at == entry.arrival:
@@ -186,7 +190,7 @@ def _decode_entry(run: Run, stored: list[Any]) -> Entry:
     return entry
 
 
-def _pairs(stored: list[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+def _pairs(stored: list[list[str]]) -> frozenset[tuple[str, str]]:
     return frozenset([(first, second) for first, second in stored])
 
 

@@ -41,7 +41,7 @@ def decide(run: Run, now: int) -> Decision:
         return Decision("failed", causes, _NOBODY)
     if run.owed and not is_closed(run, now):
         return _UNDECIDED
-    if not any(occurrences.counted for occurrences in run.nodes.values()):
+    if not run.any_counted():
         return _UNDECIDED  # Nothing counted and nothing wrong: nothing to say.
     if run.owed:
         absent = frozenset((node, _absence(run, node)) for node in run.owed)
@@ -70,6 +70,10 @@ def state_verdict(
     run.said = Said(revision, decision.status, decision.causes, decision.absent)
     topic, partition, offset = source
     closed = is_closed(run, now)
+    event_ids = {
+        node: [entry.event_id for entry in occurrences.counted]
+        for node, occurrences in run.nodes.items()
+    }
     return {
         "v": 1,
         "verdict_id": verdict_id(run.flow, run.run_id, run.opened_at, revision),
@@ -93,7 +97,8 @@ def state_verdict(
         "limit": rests_on_limit(run, decision.causes),
         "source": {"topic": topic, "partition": partition, "offset": offset},
         "nodes": [
-            _read_node(run, node, decision, closed=closed) for node in run.definition.nodes.values()
+            _read_node(run, node, decision, event_ids, closed=closed)
+            for node in run.definition.nodes.values()
         ],
         "causes": [describe(run, key) for key in sorted(decision.causes)],
     }
@@ -111,31 +116,31 @@ def _absence(run: Run, node_id: str) -> Literal["missing", "unreached"]:
     return "missing" if deps_satisfied(run, run.definition.nodes[node_id]) else "unreached"
 
 
-def _read_node(run: Run, node: Node, decision: Decision, *, closed: bool) -> dict[str, Any]:
-    occurrences = run.nodes.get(node.id, _ABSENT)
+def _read_node(
+    run: Run, node: Node, decision: Decision, event_ids: dict[str, list[str]], *, closed: bool
+) -> dict[str, Any]:
+    """Return how a node stands; `event_ids` are those of the counted events by node."""
+    node_id, deps = node.id, node.deps
+    occurrences = run.nodes.get(node_id, _ABSENT)
     counted = occurrences.counted
     if counted and decision.status == "passed":
         status: str = "passed"
     else:
         status = _node_status(run, node, occurrences, decision, closed=closed)
-    entries = [*counted, *occurrences.others] if occurrences.others else counted
-    deadline = None if counted or node.id not in run.deadlines else deadline_of(run, node.id)
+    ids = event_ids.get(node_id, [])
+    if occurrences.others:
+        ids = [*ids, *(entry.event_id for entry in occurrences.others)]
+    deadline = None if counted or node_id not in run.deadlines else deadline_of(run, node_id)
     return {
-        "node": node.id,
+        "node": node_id,
         "status": status,
-        "event_ids": [entry.event_id for entry in entries],
-        "upstream_event_ids": _upstream(run, node),
-        "latency_ms": _latency_ms(run, node, counted[0]) if counted and node.deps else None,
+        "event_ids": ids,
+        "upstream_event_ids": event_ids.get(deps[0], [])
+        if len(deps) == 1
+        else [event_id for dep in deps for event_id in event_ids.get(dep, ())],
+        "latency_ms": _latency_ms(run, node, counted[0]) if counted and deps else None,
         "deadline_ns": None if deadline is None else deadline.at_ns,
     }
-
-
-def _upstream(run: Run, node: Node) -> list[str]:
-    ids: list[str] = []
-    for dep in node.deps:
-        if dep in run.nodes:
-            ids += [entry.event_id for entry in run.nodes[dep].counted]
-    return ids
 
 
 _ABSENT: Final = Occurrences()

@@ -29,6 +29,15 @@ class Mailbox(Generic[T]):
             self._filled.clear()
         return item
 
+    def take_now(self) -> T | None:
+        """Return the oldest item if there is one."""
+        if not self._items:
+            return None
+        item = self._items.popleft()
+        if not self._items:
+            self._filled.clear()
+        return item
+
     async def take_all(self) -> list[T]:
         """Return all items, oldest first, waiting for one if need be."""
         await self._filled.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from streams.metrics import Metrics
@@ -41,6 +42,8 @@ class Meter:
 
     def emitted(self, verdicts: Iterable[VerdictOut], now_ns: int) -> None:
         """Take in verdicts that are acknowledged now, by this worker's wall clock."""
+        said: Counter[tuple[str, str]] = Counter()
+        kinds: Counter[str] = Counter()
         for verdict in verdicts:
             metric = (
                 "duly_event_to_verdict_seconds"
@@ -48,11 +51,12 @@ class Meter:
                 else "duly_deadline_lateness_seconds"
             )
             self.metrics.observe(metric, max(0, now_ns - verdict.decided_at_ns) / NS_PER_S)
-            self.metrics.count(
-                "duly_verdicts_total", status=verdict.status, trigger=verdict.trigger
-            )
-            for kind in verdict.cause_kinds:
-                self.metrics.count("duly_causes_total", kind=kind)
+            said[verdict.status, verdict.trigger] += 1
+            kinds.update(verdict.cause_kinds)
+        for (status, trigger), number in said.items():
+            self.metrics.count("duly_verdicts_total", number, status=status, trigger=trigger)
+        for kind, number in kinds.items():
+            self.metrics.count("duly_causes_total", number, kind=kind)
 
     def wrote_clock_record(self) -> None:
         """Count a clock record."""

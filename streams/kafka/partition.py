@@ -36,6 +36,10 @@ log = get_logger(__name__)
 MOST_RECORDS = 20_000
 """Records between fetch and commit at which a partition is no longer fetched from."""
 
+JUDGED_AT_ONCE = 4_000
+"""Records that are judged together where batches have gathered: a run's state is written once for
+all of them. More would keep the other partitions waiting for longer than a deadline may be late."""
+
 MOST_BATCHES = 64
 """The same in batches: one holds about 1 MiB at most, a single larger record apart."""
 
@@ -116,7 +120,7 @@ class PartitionOwner:
         )
         self._records = 0  # between fetch and commit
         self._batches = 0
-        self._at_hand: Batch | None = None
+        self._at_hand: list[Batch] = []
         self._at_hand_since = 0.0
         self._is_held = False
         self._settled = asyncio.Event()
@@ -164,25 +168,34 @@ class PartitionOwner:
             open_runs=self._partition.open_runs,
             fetched=self._records,
             clock_lag_ns=max(0, now_ns - self._partition.clock_ns),
-            oldest_ns=0 if self._at_hand is None else max(0, now_ns - _recorded_ns(self._at_hand)),
+            oldest_ns=max(0, now_ns - _recorded_ns(self._at_hand[0])) if self._at_hand else 0,
         )
 
     def stuck_s(self) -> float:
         """Return for how long the batch at hand has been judged; 0 when there is none."""
-        return 0.0 if self._at_hand is None else time.monotonic() - self._at_hand_since
+        return time.monotonic() - self._at_hand_since if self._at_hand else 0.0
 
     # --- judging
 
     async def _judge_batches(self) -> NoReturn:
         while True:
-            self._at_hand, self._at_hand_since = await self._inbox.take(), time.monotonic()
+            self._at_hand, self._at_hand_since = await self._take_batches(), time.monotonic()
             self._outbox.put(await self._judge(self._at_hand))
-            self._at_hand = None
+            self._at_hand = []
             self._moved.set()
             await asyncio.sleep(0)  # a full inbox must not starve other partitions
 
-    async def _judge(self, batch: Batch) -> Work:
-        source = batch.message.value
+    async def _take_batches(self) -> list[Batch]:
+        """Return the next batches of the log, as many as are judged together."""
+        batches = [await self._inbox.take()]
+        records = len(batches[0].message.value)
+        while records < JUDGED_AT_ONCE and (batch := self._inbox.take_now()) is not None:
+            batches.append(batch)
+            records += len(batch.message.value)
+        return batches
+
+    async def _judge(self, batches: list[Batch]) -> Work:
+        source = [record for batch in batches for record in batch.message.value]
         decoded = self._decoder.decode(source)
         await self._around.can_open(decoded.records[-1].timestamp_ns)
         judged = await self._ask(decoded.records)
@@ -202,7 +215,7 @@ class PartitionOwner:
                 reasons=dict(reasons),
             )
         self._measure(decoded.records, judged, reasons)
-        return Work(judged, letters, lambda: self._done(batch))
+        return Work(judged, letters, lambda: self._done(batches))
 
     async def _ask(self, records: list[Record]) -> Judged:
         """Run the engine over a batch; while scripts are out, the partition's clock stands."""
@@ -246,9 +259,8 @@ class PartitionOwner:
     # --- metrics
 
     def _emitted(self, works: list[Work]) -> None:
-        now_ns = time.time_ns()
-        for work in works:
-            self._around.meter.emitted(work.judged.verdicts, now_ns)
+        verdicts = [verdict for work in works for verdict in work.judged.verdicts]
+        self._around.meter.emitted(verdicts, time.time_ns())
 
     def _measure(
         self, records: list[Record], judged: Judged, reasons: Counter[DeadLetterReason]
@@ -266,9 +278,10 @@ class PartitionOwner:
     def _has_room(self) -> bool:
         return self._records <= MOST_RECORDS // 2 and self._batches <= MOST_BATCHES // 2
 
-    def _done(self, batch: Batch) -> None:
-        batch.ack()
-        self._leave(batch)
+    def _done(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            batch.ack()
+            self._leave(batch)
 
     def _leave(self, batch: Batch) -> None:
         self._records -= len(batch.message.value)

@@ -42,18 +42,19 @@ class Decoder:
     def __init__(self, partition: int, partitions: int) -> None:
         self._partition = partition
         self._partitions = partitions
-        self._placed: set[bytes] = set()
+        self._placed: dict[bytes, str] = {}
+        """Key → its run id, of keys that are right and stand on the right partition."""
 
     def decode(self, batch: Sequence[Any]) -> Decoded:
         """Decode `aiokafka.ConsumerRecord`s; time passes with every one of them (R13)."""
         decoded = Decoded([], [], [])
-        append = decoded.records.append
+        append, placed = decoded.records.append, self._placed
         for record in batch:
             try:
                 event = decode_event(record.value)
-                check_key(record.key, event.run_id)
-                if record.key not in self._placed:
-                    self._check_place(record.key)
+                if placed.get(record.key) != event.run_id:
+                    check_key(record.key, event.run_id)
+                    self._check_place(record.key, event.run_id)
             except InvalidEvent as error:
                 event = None
                 if not is_clock_record(record):
@@ -63,7 +64,7 @@ class Decoder:
             append(Record(record.offset, record.timestamp * NS_PER_MS, event))
         return decoded
 
-    def _check_place(self, key: bytes) -> None:
+    def _check_place(self, key: bytes, run_id: str) -> None:
         """Check that every client would put `key` here; otherwise its run is split (R1)."""
         expected = murmur2_partition(key, self._partitions)
         if expected != self._partition:
@@ -75,7 +76,7 @@ class Decoder:
             )
         if len(self._placed) >= MAX_PLACED_KEYS:
             self._placed.clear()
-        self._placed.add(key)
+        self._placed[key] = run_id
 
 
 def is_clock_record(record: Any) -> bool:
