@@ -88,7 +88,9 @@ def create_app(settings: Settings) -> faust.App:
         connection=client_options(settings),
     )
     sandbox = create_sandbox(
-        Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb)
+        Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb),
+        benched=lambda engine: meter.metrics.count("duly_scripts_benched_total", engine=engine),
+        is_warm=True,
     )
 
     # Each partition that is ours has an owner, which writes only while the lease holds.

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psutil
@@ -86,6 +87,13 @@ def _logging_as_it_was() -> Generator[None]:
 @pytest.fixture(autouse=True)
 def _no_leaked_processes() -> Generator[None]:
     """Fail a test that leaves a child process behind, and end that process."""
+    with watching_processes():
+        yield
+
+
+@contextmanager
+def watching_processes() -> Generator[None]:
+    """Fail the test if a child process that is new here outlives the context, and end that process."""
     ours = psutil.Process()
     before = set(ours.children())
     yield

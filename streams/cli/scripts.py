@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from streams.flow_files import InvalidFlowFile, check_scripts
+from streams.log import configure_logging
 from streams.settings import load_settings
 from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from streams.engine.scripts import ScriptAnswer, ScriptCall
     from streams.flow_files import FlowFile
     from streams.validators.sandbox import Sandbox
+
+
+PROGRAM_MS = 10_000
+BATCH_MS = 60_000
+"""A command has time: nobody waits behind scripts that waste it."""
 
 
 class Scripts:
@@ -53,8 +59,15 @@ class Scripts:
 def running_scripts() -> Generator[Scripts]:
     """Run a sandbox for the time of a command."""
     settings = load_settings()
+    # A command says itself what came of a script.
+    configure_logging(settings.model_copy(update={"log_level": "error"}))
     sandbox = create_sandbox(
-        Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb)
+        Limits(
+            call_ms=settings.script_timeout_ms,
+            memory_mb=settings.script_memory_mb,
+            program_ms=PROGRAM_MS,
+            batch_ms=BATCH_MS,
+        )
     )
     with asyncio.Runner() as runner:
         runner.run(sandbox.start())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 MAX_REMEMBERED = 1_000
-"""Scripts with strikes that are remembered; a sender of ever new ones must not fill our memory."""
+"""Scripts with strikes, and scripts that answered: a sender of new ones must not fill our memory."""
 
 
 MAX_DOUBLINGS = 6
@@ -33,6 +33,7 @@ FORGIVEN_AFTER = 10
 @dataclass
 class _Record:
     strikes: int = 0
+    wasted_s: float = 0.0
     benched: int = 0
     last_s: float = -math.inf
     until_s: float = -math.inf
@@ -49,30 +50,71 @@ class Bench:
     Args:
         limits: how many strikes bench a script, and for how long.
         now: seconds on a clock that nobody sets.
+        benched: told the engine of each script that is benched, from any thread.
     """
 
-    def __init__(self, limits: Limits, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        now: Callable[[], float] = time.monotonic,
+        benched: Callable[[str], None] | None = None,
+    ) -> None:
         self._strikes = limits.strikes
+        self._call_s = limits.call_s
         self._bench_s = limits.bench_ms / 1_000
         self._now = now
+        self._benched = benched
         self._records: OrderedDict[tuple[str, str], _Record] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = threading.Lock()
-        self.benched_total = 0
-        """How often a script was benched since the start."""
+
+    def know(self, engine: str, source: str) -> None:
+        """Note that the script has answered a call, or is refused, which costs nothing either."""
+        with self._lock:
+            self._known[engine, source] = None
+            self._known.move_to_end((engine, source))
+            if len(self._known) > MAX_REMEMBERED:
+                self._known.popitem(last=False)
+
+    def is_known(self, engine: str, source: str) -> bool:
+        """Return whether the script has answered before."""
+        return (engine, source) in self._known
 
     def strike(self, engine: str, source: str) -> None:
-        """Note that a call of the script went over its limits twice."""
+        """Note that a call of the script went over its limits."""
         with self._lock:
             record = self._record(engine, source)
             now = self._now()
             if now - record.last_s > self._bench_s:
                 record.strikes = 0
+            if now < record.until_s:  # it is benched already, by calls that ran meanwhile
+                return
             if not self._is_remembered(record):
                 record.benched = 0
             record.strikes += 1
             record.last_s = now
-            if record.strikes >= self._strikes or record.benched:
+            is_unknown = (engine, source) not in self._known
+            is_benched = record.strikes >= self._strikes or record.benched > 0 or is_unknown
+            if is_benched:
                 self._bench(record, engine, source)
+        if is_benched and self._benched is not None:
+            self._benched(engine)
+
+    def note_waste(self, engine: str, source: str, seconds: float) -> None:
+        """Note that a script used CPU time and gave no answer, but cannot be said to be over its limits.
+
+        Twice the time of a call, for no answer at all, is a strike: on a busy machine there may
+        never be a call that has its whole time in one piece.
+        """
+        with self._lock:
+            if (engine, source) in self._known:
+                return
+            record = self._record(engine, source)
+            record.wasted_s += seconds
+            if record.wasted_s < 2 * self._call_s:
+                return
+            record.wasted_s = 0.0
+        self.strike(engine, source)
 
     def seconds_left(self, engine: str, source: str) -> float:
         """Return for how long the script is still benched; 0 if it may run."""
@@ -99,7 +141,6 @@ class Bench:
         record.until_s = record.last_s + seconds
         record.benched += 1
         record.strikes = 0
-        self.benched_total += 1
         log.warning(
             "script benched",
             engine=engine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from importlib import import_module
@@ -21,12 +22,14 @@ class _Engine(NamedTuple):
     module: str
     cls: str
     extra: str
+    smallest: str
+    """A script that does nothing."""
 
 
 ENGINES = {
-    "python": _Engine("streams.validators.python", "PythonEngine", "worker"),
-    "cel": _Engine("streams.validators.cel", "CelEngine", "cel"),
-    "js": _Engine("streams.validators.javascript", "JavaScriptEngine", "js"),
+    "python": _Engine("streams.validators.python", "PythonEngine", "worker", "True"),
+    "cel": _Engine("streams.validators.cel", "CelEngine", "cel", "true"),
+    "js": _Engine("streams.validators.javascript", "JavaScriptEngine", "js", "true"),
 }
 
 
@@ -65,6 +68,12 @@ class CompiledScripts:
             raise NotCompiled(str(found))  # not the one that is kept, which would grow
         return found
 
+    def warm(self, engine: str) -> None:
+        """Start an engine, if there is such a one, before anybody waits for a script of it."""
+        if engine in ENGINES:
+            with contextlib.suppress(NotCompiled):  # the scripts that follow say why
+                self.get(engine, ENGINES[engine].smallest)
+
     def stop(self) -> None:
         """End the processes of every engine."""
         with self._lock:
@@ -92,7 +101,7 @@ def _start(name: str, limits: Limits) -> Engine:
     if name not in ENGINES:
         known = ", ".join(ENGINES)
         raise NotCompiled(f"there is no script engine {name!r}; the engines are {known}")
-    module, cls, extra = ENGINES[name]
+    module, cls, extra, _ = ENGINES[name]
     try:
         return getattr(import_module(module), cls)(limits)
     except ModuleNotFoundError as error:

@@ -66,8 +66,17 @@ class Pass(NamedTuple):
 class Program(Protocol):
     """A compiled script."""
 
-    def run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
+    is_cheap_to_stop: bool
+    """Whether it can be stopped at any time, so that a short try of it is worthwhile."""
+
+    def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
         """Answer `calls` from the first on, in `seconds` altogether.
+
+        Args:
+            calls: of this script.
+            seconds: time for all.
+            apart: whether in a process for scripts that are new or went over their limits, which
+                steps back behind all others.
 
         No call sees anything of another. A pass may end early without a fault: the rest is for
         the next one.

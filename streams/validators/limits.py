@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 MIB = 1 << 20
 
+TRIALS = 2
+"""New scripts that are tried at the same time."""
+
 
 @dataclass(frozen=True)
 class Limits:
-    """Budgets of scripts. A call that goes over its own twice is answered `limit` (R6)."""
+    """Budgets of scripts. A call that goes over its own is answered `limit` (R6)."""
 
     call_ms: int = 50
     """Time of one call."""
@@ -17,17 +20,27 @@ class Limits:
     memory_mb: int = 64
     """Heap of one call in MiB, its data not counted."""
 
+    trial_ms: int = 10
+    """Time of the first call of a script that is new; one that needs more is judged apart."""
+
     program_ms: int = 250
-    """Time that one script may waste within one batch: cheap calls do not count."""
+    """Time that one script may waste within one batch: cheap calls do not count.
+
+    And that all scripts that are judged apart may waste at a stretch, of which they get back a
+    tenth of the time that passes.
+    """
 
     batch_ms: int = 1_000
     """Time that all scripts of a batch may waste; then each gets one more `program_ms`."""
 
     processes: int = 2
-    """Scripts that run at the same time; one more of those that went over their limits."""
+    """Known scripts that run at the same time, beside `TRIALS` new ones and one judged apart."""
 
     strikes: int = 2
-    """Calls over their budget within `bench_ms` after which a script is benched."""
+    """Calls over their budget within `bench_ms` after which a script is benched.
+
+    One is enough for a script that has answered no call yet.
+    """
 
     bench_ms: int = 60_000
     """How long a benched script is not run at first; its calls are answered `limit` at once."""
@@ -36,6 +49,21 @@ class Limits:
     def call_s(self) -> float:
         """Time of one call in seconds."""
         return self.call_ms / 1_000
+
+    @property
+    def trial_s(self) -> float:
+        """Time of the first call of a new script in seconds."""
+        return min(self.trial_ms, self.call_ms) / 1_000
+
+    @property
+    def program_s(self) -> float:
+        """Time that one script may waste in seconds."""
+        return self.program_ms / 1_000
+
+    @property
+    def wait_s(self) -> float:
+        """How long a batch waits at most for a new script while others waste time."""
+        return 4 * self.call_s
 
     @property
     def memory_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""The worker's end of a sandbox process: started when needed, killed when late, then replaced."""
+"""The worker's end of a sandbox process, from its start to its end: killed when it is late."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,10 +23,15 @@ if TYPE_CHECKING:
 
     from streams.validators.limits import Limits
 
-GRACE_S = 0.05
+GRACE_S = 0.03
 """Time that an engine gets to stop itself before its process is killed."""
 
 MAX_MESSAGE_BYTES = 1 << 20
+
+STARVED_FACTOR = 4
+"""A process that gets no CPU may take this many times its time."""
+
+LEAST_WAIT_S = 0.002
 
 START_S = 30
 """Time that a process may take to start, on a machine that is busy."""
@@ -50,70 +54,15 @@ class Reply(NamedTuple):
 
 
 class SandboxProcess:
-    """A process that runs scripts of one engine, one request at a time. Safe to use from threads.
+    """A process that runs scripts of one engine, one request at a time, until it is lost.
 
     Args:
         engine: `cel` or `js`.
         limits: what a script may cost.
+
+    Raises:
+        OSError: it cannot be started.
     """
-
-    def __init__(self, engine: str, limits: Limits) -> None:
-        self._engine = engine
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._running: _Running | None = None
-
-    def stop(self) -> None:
-        """End the process, if there is one."""
-        with self._lock:
-            self._end()
-
-    def ask(
-        self, source: str, texts: Sequence[bytes], explain: Sequence[bool], seconds: float
-    ) -> Reply:
-        """Run a script on pairs of texts, or compile it where there are none.
-
-        Args:
-            source: the script.
-            texts: `[data, ctx, data, ctx, …]`.
-            explain: for each pair, whether `False` is to be explained.
-            seconds: time for all.
-        """
-        request = orjson.dumps(
-            {
-                "source": source,
-                "lengths": [len(text) for text in texts],
-                "explain": explain,
-                "seconds": seconds,
-            }
-        )
-        with self._lock:
-            running = self._running
-            if running is None or not running.is_alive():
-                running = self._replace()
-            # It ends between two calls by itself; late is one that does not get that far.
-            allowed_s = seconds + self._limits.call_s + GRACE_S
-            reply = running.ask(request + b"\n" + b"".join(texts), allowed_s)
-            if running.is_lost:
-                self._replace()  # now, so that the next request waits less
-            return reply
-
-    def _replace(self) -> _Running:
-        self._end()
-        try:
-            self._running = _Running(self._engine, self._limits)
-        except OSError as error:
-            raise EngineFailed(f"{self._engine}: the engine cannot start: {error}") from error
-        return self._running
-
-    def _end(self) -> None:
-        running, self._running = self._running, None
-        if running is not None:
-            running.end()
-
-
-class _Running:
-    """One process of its life, with its socket and its output."""
 
     def __init__(self, engine: str, limits: Limits) -> None:
         output = _shared_memory()
@@ -127,9 +76,9 @@ class _Running:
             str(theirs.fileno()),
             str(output),
             str(os.getpid()),
-            str(limits.call_s),
             str(limits.memory_bytes),
         ]
+        self._call_s = limits.call_s
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-c", _BOOT, *arguments],
@@ -149,6 +98,12 @@ class _Running:
             os.close(output)
             theirs.close()
         self._is_ready = False
+        self._partial = b""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def is_alive(self) -> bool:
         """Return whether the process runs; it may have been killed from outside."""
@@ -161,18 +116,42 @@ class _Running:
         self._socket.close()
         self._output.close()
 
-    def ask(self, request: bytes, seconds: float) -> Reply:
-        """Return the reply to a request; `is_lost` says whether it was the last.
+    def ask(
+        self, source: str, texts: Sequence[bytes], explain: Sequence[bool], seconds: float
+    ) -> Reply:
+        """Run a script on pairs of texts, or compile it where there are none.
+
+        Args:
+            source: the script.
+            texts: `[data, ctx, data, ctx, …]`.
+            explain: for each pair, whether `False` is to be explained.
+            seconds: time for all; a pair has no more than the limit of a call.
+
+        Returns:
+            The reply; `is_lost` says whether it was the last of this process.
 
         Raises:
             EngineFailed: the process does not start.
         """
+        call_s = min(self._call_s, seconds) if len(explain) == 1 else self._call_s
+        request = {
+            "source": source,
+            "lengths": [len(text) for text in texts],
+            "explain": explain,
+            "seconds": seconds,
+            "call_s": call_s,
+        }
+        # It ends between two calls by itself; late is one that does not get that far.
+        late_s = seconds + GRACE_S + (0 if len(explain) == 1 else call_s)
+        return self._ask(orjson.dumps(request) + b"\n" + b"".join(texts), late_s)
+
+    def _ask(self, request: bytes, seconds: float) -> Reply:
         self._await_ready()
         watch = Stopwatch(self._process.pid)
         try:
             self._socket.settimeout(seconds)
             self._socket.sendall(request)
-            match self._read(seconds):
+            match self._read_while_it_works(watch, seconds):
                 case ["done"]:
                     return Reply(self._lines(), used_s=watch.seconds())
                 case ["refused", str(message)]:
@@ -202,6 +181,24 @@ class _Running:
         self._process.kill()
         raise EngineFailed("the engine cannot start: its process does not get ready")
 
+    def _read_while_it_works(self, watch: Stopwatch, seconds: float) -> Any:
+        """Return the next message, waiting for as much CPU time, on a busy machine for longer.
+
+        A process that is killed is dear to replace, and a retry would get no more CPU.
+
+        Raises:
+            TimeoutError: it says nothing in time.
+        """
+        last = time.monotonic() + seconds * STARVED_FACTOR
+        wait_s = seconds
+        while True:
+            try:
+                return self._read(wait_s)
+            except TimeoutError:
+                wait_s = min(seconds - watch.seconds(), last - time.monotonic())
+                if wait_s < LEAST_WAIT_S:
+                    raise
+
     def _read(self, seconds: float) -> Any:
         """Return the next message, None if the process ended instead.
 
@@ -209,13 +206,13 @@ class _Running:
             TimeoutError: it says nothing in time.
         """
         deadline = time.monotonic() + seconds
-        text = b""
-        while not text.endswith(b"\n"):
+        while not self._partial.endswith(b"\n"):
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
             part = self._socket.recv(65_536)
-            text += part
-            if not part or len(text) > MAX_MESSAGE_BYTES:
+            self._partial += part
+            if not part or len(self._partial) > MAX_MESSAGE_BYTES:
                 return None
+        text, self._partial = self._partial, b""
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Engines whose scripts run in a sandbox process of ours, spoken to over a socket."""
+"""Engines whose scripts run in sandbox processes of ours, spoken to over sockets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streams.validators.engine import (
     cut,
     first_calls,
 )
-from streams.validators.process import SandboxProcess
+from streams.validators.process_pool import ProcessPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ _PLAIN: dict[bytes, ScriptAnswer] = {
 
 
 class ProcessEngine:
-    """An engine in a sandbox process; see `Engine`.
+    """An engine in sandbox processes; see `Engine`.
 
     Args:
         name: of the engine.
@@ -45,11 +45,13 @@ class ProcessEngine:
 
     def __init__(self, name: str, limits: Limits) -> None:
         self._name = name
-        self._process = SandboxProcess(name, limits)
+        self._processes = ProcessPool(name, limits)
+        self._apart = ProcessPool(name, limits, steps_back=True)
 
     def stop(self) -> None:
         """See `Engine`."""
-        self._process.stop()
+        self._processes.stop()
+        self._apart.stop()
 
     def compile(self, source: str) -> ProcessProgram:
         """See `Engine`."""
@@ -58,31 +60,35 @@ class ProcessEngine:
                 f"{self._name}: the script has {len(source):,} characters, "
                 f"at most {MAX_SOURCE_CHARS:,} are allowed"
             )
-        reply = self._process.ask(source, [], [], COMPILE_S)
+        reply = self._apart.ask(source, [], [], COMPILE_S)
         if reply.fault is not None:  # a process that was killed says nothing about the script
-            reply = self._process.ask(source, [], [], COMPILE_S)
+            reply = self._apart.ask(source, [], [], COMPILE_S)
         if reply.refusal is not None:
             raise NotCompiled(f"{self._name}{reply.refusal}")
         if reply.fault is not None:
             failure = EngineFailed if reply.fault.starved else NotCompiled
             raise failure(f"{self._name}: when it was compiled, it {reply.fault.message}, twice")
-        return ProcessProgram(self._name, source, self._process)
+        return ProcessProgram(self._name, source, self._processes, self._apart)
 
 
 class ProcessProgram:
     """A script that has compiled in a sandbox process; see `Program`."""
 
-    def __init__(self, name: str, source: str, process: SandboxProcess) -> None:
+    is_cheap_to_stop = False
+
+    def __init__(self, name: str, source: str, processes: ProcessPool, apart: ProcessPool) -> None:
         self._name = name
         self._source = source
-        self._process = process
+        self._processes = processes
+        self._apart = apart
 
-    def run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
+    def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
         """See `Program`."""
         calls = first_calls(calls)
         texts = [text for call in calls for text in (call.data, call.ctx)]
         explain = [call.kind == "validator" for call in calls]
-        reply = self._process.ask(self._source, texts, explain, seconds)
+        processes = self._apart if apart else self._processes
+        reply = processes.ask(self._source, texts, explain, seconds)
         fault = reply.fault
         if reply.refusal is not None:  # it compiled before, so that this is not the script's
             fault = Fault("limit", f"failed to compile again ({reply.refusal})")

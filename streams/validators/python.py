@@ -21,7 +21,7 @@ from pydantic_monty import (
 )
 
 from streams.log import get_logger
-from streams.validators.confinement import confine
+from streams.validators.confinement import confine, step_back
 from streams.validators.engine import (
     CRASHED,
     ENDED_LATE,
@@ -33,6 +33,7 @@ from streams.validators.engine import (
     Pass,
     first_calls,
 )
+from streams.validators.limits import TRIALS
 from streams.validators.pysource.program import TEXTS, read_script
 from streams.validators.pysource.wording import explained_answer, plain_answer
 from streams.validators.stopwatch import Stopwatch
@@ -46,14 +47,17 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-GRACE_S = 0.05
+GRACE_S = 0.02
 """Time that the interpreter gets to stop itself before its process is killed."""
 
 COMPILE_S = 5
 """Time to compile a script; none of it runs yet, so that only a busy machine needs as much."""
 
 TWIN_SLOWNESS = 4
-"""The twin that explains a failure takes up to this many times the time of the script."""
+"""The twin that explains a failure takes up to this many times the time of the script.
+
+But no more than a call may take, if it was a short one: then there is no explanation.
+"""
 
 # A script cannot read a clock or draw lots: calls that slip through the rules raise instead.
 _NO_WORLD: OSPolicy = {"datetime": "call_host", "random_start": "call_host", "sleep": "call_host"}
@@ -64,17 +68,18 @@ class PythonEngine:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._pool = Monty(
-            min_processes=limits.processes,
-            max_processes=limits.processes + 1,
-            request_timeout=10,  # a backstop: the limit of a feed, with its grace, is far shorter
-            feed_duration_limit_grace=GRACE_S,
-        )
-        self._pool.__enter__()
+        self._pool = _pool(limits.processes)
+        self._apart = _pool(TRIALS + 1)
+
+    @property
+    def call_s(self) -> float:
+        """Time of one call in seconds."""
+        return self._limits.call_s
 
     def stop(self) -> None:
         """End the worker processes; see `Engine`."""
-        self._pool.__exit__(None, None, None)
+        for pool in (self._pool, self._apart):
+            pool.__exit__(None, None, None)
 
     def compile(self, source: str) -> PythonProgram:
         """Return the script ready to run; see `Engine`."""
@@ -86,17 +91,17 @@ class PythonEngine:
     def _check(self, text: str) -> None:
         """Compile a program by running it on nothing."""
         for _ in range(2):  # a process that was killed meanwhile says nothing about the script
-            fault = self.feed(text, [], COMPILE_S).fault
+            fault = self.feed(text, [], COMPILE_S, apart=True).fault
             if fault is None:
                 return
             if fault.outcome == "error":
                 raise NotCompiled(f"python: {fault.message}")
         raise EngineFailed("python: the script could not be compiled in time")
 
-    def feed(self, text: str, texts: list[bytes], seconds: float) -> Feed:
+    def feed(self, text: str, texts: list[bytes], seconds: float, *, apart: bool = False) -> Feed:
         """Run a program on `texts` in a fresh session, and return what became of it."""
         memory_bytes = self._limits.memory_bytes + sum(map(len, texts))
-        checkout = self._pool.checkout(
+        checkout = (self._apart if apart else self._pool).checkout(
             limits={"max_feed_duration_secs": seconds, "max_memory": memory_bytes},
             os_policy=_NO_WORLD,
             assert_message_annotations=False,
@@ -106,6 +111,8 @@ class PythonEngine:
             with checkout as session:
                 pid = session.worker_pid or 0
                 confine(pid, memory_bytes, seconds)
+                if apart:
+                    step_back(pid)
                 watch = Stopwatch(pid)
                 fault = _run(session, text, texts, printed)
                 used_s = watch.seconds()
@@ -117,6 +124,18 @@ class PythonEngine:
         if fault is not None and fault.message == TOO_LONG:
             fault = fault._replace(starved=used_s < seconds / 2)
         return Feed(printed.output.split("\n")[:-1], fault, used_s)
+
+
+def _pool(most: int) -> Monty:
+    """Return a started pool of so many processes at most."""
+    pool = Monty(
+        min_processes=1,
+        max_processes=most,
+        request_timeout=10,  # a backstop: the limit of a feed, with its grace, is far shorter
+        feed_duration_limit_grace=GRACE_S,
+    )
+    pool.__enter__()
+    return pool
 
 
 def _run(
@@ -152,31 +171,39 @@ class Feed(NamedTuple):
 
 
 class PythonProgram:
-    """A python script, ready to run."""
+    """A python script, ready to run; see `Program`."""
+
+    is_cheap_to_stop = True
 
     def __init__(self, engine: PythonEngine, programs: Programs) -> None:
         self._engine = engine
         self._programs = programs
 
-    def run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
+    def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
         """Answer `calls`; see `Program`."""
         calls = first_calls(calls)
-        lines, fault, used_s = self._engine.feed(self._programs.answer, _texts(calls), seconds)
+        lines, fault, used_s = self._engine.feed(
+            self._programs.answer, _texts(calls), seconds, apart=apart
+        )
         answers = [plain_answer(call, line) for call, line in zip(calls, lines, strict=False)]
         failed = [number for number, answer in enumerate(answers) if answer is None]
         if failed:
-            reasons, twin_s = self._reasons([calls[number] for number in failed], seconds)
+            reasons, twin_s = self._reasons(
+                [calls[number] for number in failed], seconds, apart=apart
+            )
             used_s += twin_s
             for number, reason in zip(failed, reasons, strict=True):
                 answers[number] = explained_answer(lines[number], reason, self._programs)
         return Pass([answer for answer in answers if answer is not None], fault, used_s)
 
     def _reasons(
-        self, calls: Sequence[ScriptCall], seconds: float
+        self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool
     ) -> tuple[list[str | None], float]:
         """Return what the twin says on each of `calls`, None behind its limit, and its CPU time."""
-        allowed_s = seconds * TWIN_SLOWNESS
-        lines, _, used_s = self._engine.feed(self._programs.explain, _texts(calls), allowed_s)
+        allowed_s = max(seconds, min(seconds * TWIN_SLOWNESS, self._engine.call_s))
+        lines, _, used_s = self._engine.feed(
+            self._programs.explain, _texts(calls), allowed_s, apart=apart
+        )
         return [*lines, *[None] * (len(calls) - len(lines))], used_s
 
 

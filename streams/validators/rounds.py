@@ -1,9 +1,11 @@
-"""How the calls of one script share their time.
+"""How the calls of one script share their time, in three steps, each of which may be the last.
 
-A pass takes the calls in order. If it stops at one, that call is tried once more, alone, with its
-own budget; then the next pass goes on behind it. So a call that hangs, crashes or eats memory
-costs itself an answer and the others nothing but time. That is bounded, too: by what a batch may
-waste, and from the next batch on by the bench, where a script waits that did it again.
+A script that is new is tried for a moment on its first call. One that is known runs its calls in
+passes: a pass takes them in order and stops at one that goes over its limits. From there on the
+script is judged apart: that call is tried alone, with its own budget, unless it has just had that;
+then passes go on behind it. So a call that hangs, crashes or eats memory costs itself an answer
+and the others nothing but time, which is bounded by what a script may waste in a batch, and from
+the next batch on by the bench, where a script waits that did it again.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.engine.scripts import ScriptAnswer
-from streams.validators.engine import cut
+from streams.validators.engine import CRASHED, ENDED_LATE, TOO_LARGE, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +25,22 @@ if TYPE_CHECKING:
 
 
 STARVED_FACTOR = 4
-"""A call that got no CPU in its time, twice, gets this many times as much: it is not to blame."""
+"""A call that got no CPU in its time gets this many times as much: it is not to blame."""
+
+STARVED_TRIALS = 3
+"""So often a new script is tried, for twice as long each time, while it gets no CPU."""
+
+MAX_TRIES = 2
+"""Of a call that was perhaps not to blame: its process crashed, or got no CPU."""
 
 FREE_S = 0.002
 """Time of a call that is charged to nobody: a batch may be large, if its calls are cheap."""
+
+PASS_S = 0.0005
+"""Time of a pass for each further call; one that needs more goes on in the next pass.
+
+So a call that hangs is found out soon, however many are behind it.
+"""
 
 
 class Allowance:
@@ -53,7 +67,6 @@ class Round:
     """The calls of one script within one batch.
 
     Args:
-        program: the compiled script.
         calls: all of the same script.
         limits: their budgets.
         bench: where calls over their budget are noted.
@@ -61,40 +74,124 @@ class Round:
     """
 
     def __init__(
-        self,
-        program: Program,
-        calls: Sequence[ScriptCall],
-        limits: Limits,
-        bench: Bench,
-        allowance: Allowance,
+        self, calls: Sequence[ScriptCall], limits: Limits, bench: Bench, allowance: Allowance
     ) -> None:
-        self._program = program
         self._calls = calls
         self._limits = limits
         self._bench = bench
         self._allowance = allowance
-        self._left_s = limits.program_ms / 1_000
+        self._is_suspect = bench.is_suspect(self.engine, self.source)
+        self.is_new = not bench.is_known(self.engine, self.source)
+        """Whether it must be tried first."""
+        self._answers: list[ScriptAnswer] = []
+        self._fault: Fault | None = None
+        """Of the call behind the last answer, which is to be tried alone."""
+        self._tries = 0
+        """How often that call began a pass, with its whole budget, and was not answered."""
+        self._is_to_blame = False
+        """Whether such a try proves that the call goes over its limits, whatever ran beside it."""
+        self._is_cut = False
+        """Whether the last pass answered calls before it stopped."""
+        self._is_apart = False
+        self._strikes = 0
+        self._left_s = limits.program_s
         self._charged_s = 0.0
         self._is_last_pass = False
+        self.wasted_s = 0.0
+        """CPU time of what ended without an answer."""
 
-    def answer(self) -> list[ScriptAnswer]:
-        """Return one answer a call, in order."""
-        engine, source = self._calls[0].engine, self._calls[0].source
-        seconds = self._bench.seconds_left(engine, source)
-        if seconds:
-            reason = "the script kept going over its limits and is benched for another"
-            return [_limit(engine, f"it was not run: {reason} {seconds:.0f} s")] * len(self._calls)
-        answers: list[ScriptAnswer] = []
-        while len(answers) < len(self._calls) and self._may_go_on():
-            rest = self._calls[len(answers) :]
-            result = self._run(rest, self._granted_s(len(rest)))
-            answers += result.answers
-            behind = rest[len(result.answers) :]
-            if result.fault is not None and behind:
-                answers.append(self._second_try(behind[0], result.fault))
-        reason = f"calls before it used up the {self._limits.batch_ms} ms that a batch may waste"
-        unrun = _limit(engine, f"it was not run: {reason}")
-        return answers + [unrun] * (len(self._calls) - len(answers))
+    @property
+    def engine(self) -> str:
+        """The language of the script."""
+        return self._calls[0].engine
+
+    @property
+    def source(self) -> str:
+        """The script."""
+        return self._calls[0].source
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every call is answered."""
+        return len(self._answers) == len(self._calls)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it must go apart: it went over its limits, now or not long ago."""
+        return self._is_suspect or self.is_stuck
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a call went over its limits alone, so that other scripts must not wait for it."""
+        return self._fault is not None and not self._is_cut
+
+    def try_first(self, program: Program) -> None:
+        """Run the first call for a moment: enough for a script that is meant well.
+
+        One that is dear to stop gets the whole time of a call, and no second try if it needs more.
+        """
+        self._is_apart = True
+        seconds = self._limits.trial_s if program.is_cheap_to_stop else self._limits.call_s
+        for _ in range(STARVED_TRIALS):
+            self._run(program, self._calls[:1], seconds)
+            if self._fault is None or not self._fault.starved:
+                break
+            seconds *= 2
+        self._is_apart = False
+        self.is_new = False
+        if self._fault is not None and self._is_to_blame:
+            self._strike(self._fault)
+            self._is_suspect = True
+
+    def run_on(self, program: Program) -> None:
+        """Run calls up to one that goes over its limits."""
+        while not self.is_done and not self.is_stuck and self._may_go_on():
+            self._go_on(program)
+
+    def run_apart(self, program: Program) -> None:
+        """Run calls as far as what the script may waste allows."""
+        self._is_apart = True
+        while not self.is_done and self.wasted_s < self._limits.program_s:
+            if self._fault is not None and (self._is_to_blame or self._tries >= MAX_TRIES):
+                self._strike(self._fault)
+            elif self._may_go_on():
+                self._go_on(program)
+            else:
+                return
+
+    def refuse(self, reason: str) -> None:
+        """Answer the rest as limits: the calls are not run, for this reason."""
+        self.fail(self._unrun(reason))
+
+    def fail(self, answer: ScriptAnswer) -> None:
+        """Answer the rest alike: the script cannot be run."""
+        self._answers += [answer] * len(self._rest)
+        self._fault = None
+
+    def so_far(self) -> list[ScriptAnswer]:
+        """Return one answer a call while calls still run, in another thread: those as limits."""
+        answers = self._answers.copy()
+        reason = "it took long, while other scripts went over their limits"
+        return answers + [self._unrun(reason)] * (len(self._calls) - len(answers))
+
+    def conclude(self) -> list[ScriptAnswer]:
+        """Return one answer a call, in order, and note how the script behaved."""
+        if any(answer.outcome != "limit" for answer in self._answers):
+            self._bench.know(self.engine, self.source)
+        for _ in range(self._strikes):
+            self._bench.strike(self.engine, self.source)
+        if not self._strikes and self.wasted_s:
+            self._bench.note_waste(self.engine, self.source, self.wasted_s)
+        allowed_ms = self._limits.program_ms if self._strikes else self._limits.batch_ms
+        self.refuse(f"calls before it used up the {allowed_ms:,} ms that may be wasted in a batch")
+        return self._answers
+
+    @property
+    def _rest(self) -> Sequence[ScriptCall]:
+        return self._calls[len(self._answers) :]
+
+    def _unrun(self, reason: str) -> ScriptAnswer:
+        return ScriptAnswer("limit", cut(f"{self.engine}: it was not run: {reason}"))
 
     def _may_go_on(self) -> bool:
         """Return whether another pass is allowed: one more when the allowance is spent.
@@ -107,37 +204,59 @@ class Round:
         if self._is_last_pass:
             return False
         self._is_last_pass = True
-        self._left_s = self._limits.program_ms / 1_000
+        self._left_s = self._limits.program_s
         return True
 
-    def _granted_s(self, calls: int) -> float:
-        """Return the time of a pass: that of its calls, within what is left to the script."""
-        return max(self._limits.call_s, min(calls * self._limits.call_s, self._left_s))
+    def _go_on(self, program: Program) -> None:
+        """Run a pass, or the call at which the last one stopped with its own budget (R6)."""
+        call_s = self._limits.call_s
+        if self._fault is None:
+            calls = self._rest
+            wanted_s = call_s + (len(calls) - 1) * PASS_S
+            self._run(program, calls, max(call_s, min(wanted_s, self._left_s)))
+        else:
+            factor = STARVED_FACTOR if self._fault.starved else 1
+            self._run(program, self._rest[:1], call_s * factor)
 
-    def _run(self, calls: Sequence[ScriptCall], seconds: float) -> Pass:
-        result = self._program.run(calls, seconds)
+    def _run(self, program: Program, calls: Sequence[ScriptCall], seconds: float) -> None:
+        result = program.run(calls, seconds, apart=self._is_apart)
         cost_s = self._allowance.charge(result.used_s, len(result.answers))
         self._left_s -= cost_s
         self._charged_s += cost_s
-        return result
+        self._take(result, is_alone=len(calls) == 1, has_time=seconds >= self._limits.call_s)
 
-    def _second_try(self, call: ScriptCall, fault: Fault) -> ScriptAnswer:
-        """Run alone the call at which a pass stopped (R6)."""
-        for seconds in (self._limits.call_s, self._limits.call_s * STARVED_FACTOR):
-            if fault.outcome == "error":
-                break
-            result = self._run([call], seconds)
-            if result.answers or result.fault is None:
-                return result.answers[0]
-            fault = result.fault
-            if not fault.starved:
-                break
-        if fault.outcome == "error":
-            return ScriptAnswer("error", cut(f"{call.engine}: {fault.message}"))
-        self._bench.strike(call.engine, call.source)
+    def _take(self, result: Pass, *, is_alone: bool, has_time: bool) -> None:
+        if result.answers:
+            self._answers += result.answers
+            self._tries = 0
+        self._is_cut = bool(result.answers)
+        self._fault = fault = None if self.is_done else result.fault
+        if fault is not None and fault.outcome == "error":
+            self._answers.append(ScriptAnswer("error", cut(f"{self.engine}: {fault.message}")))
+            self._fault = None
+        elif fault is not None and not self._is_cut:
+            self.wasted_s += result.used_s
+            self._tries += has_time
+            self._is_to_blame = _is_proof(fault, is_alone=is_alone, has_time=has_time)
+
+    def _strike(self, fault: Fault) -> None:
+        self._strikes += 1
         allowed = f"{self._limits.call_ms} ms and {self._limits.memory_mb} MiB are allowed"
-        return _limit(call.engine, f"{fault.message}, twice ({allowed})")
+        message = f"{self.engine}: {fault.message} ({allowed})"
+        self._answers.append(ScriptAnswer("limit", cut(message)))
+        self._fault = None
+        self._tries = 0
+        self._is_to_blame = False
 
 
-def _limit(engine: str, message: str) -> ScriptAnswer:
-    return ScriptAnswer("limit", cut(f"{engine}: {message}"))
+def _is_proof(fault: Fault, *, is_alone: bool, has_time: bool) -> bool:
+    """Return whether a call that ran first in its pass is to blame for its fault.
+
+    A crash may come from outside. With a process that had to be ended, answers before may be
+    lost. Memory is that of a call, however short the pass.
+    """
+    if fault.message == CRASHED or fault.starved:
+        return False
+    if fault.message == ENDED_LATE and not is_alone:
+        return False
+    return has_time or fault.message == TOO_LARGE

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar, TypeVarTuple
+import time
+from typing import TYPE_CHECKING, Protocol
 
 from streams.engine.scripts import ScriptAnswer
 from streams.validators.bench import Bench
-from streams.validators.compiled import CompiledScripts
+from streams.validators.compiled import ENGINES, CompiledScripts
 from streams.validators.engine import EngineFailed, NotCompiled, cut
+from streams.validators.lanes import Lanes
 from streams.validators.rounds import Allowance, Round
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streams.engine.scripts import ScriptCall
+    from streams.validators.engine import Program
     from streams.validators.limits import Limits
-
-
-_Args = TypeVarTuple("_Args")
-_Result = TypeVar("_Result")
 
 
 class Sandbox(Protocol):
@@ -43,9 +41,17 @@ class Sandbox(Protocol):
         ...
 
 
-def create_sandbox(limits: Limits) -> Sandbox:
-    """Return a sandbox for all engines, of which each starts with its first script."""
-    return ScriptSandbox(limits)
+def create_sandbox(
+    limits: Limits, *, benched: Callable[[str], None] | None = None, is_warm: bool = False
+) -> Sandbox:
+    """Return a sandbox for all engines.
+
+    Args:
+        limits: what a script may cost.
+        benched: told the engine of each script that is benched, from any thread.
+        is_warm: start the engines that are installed at once, not with their first scripts.
+    """
+    return ScriptSandbox(limits, benched=benched, is_warm=is_warm)
 
 
 class ScriptSandbox:
@@ -53,33 +59,44 @@ class ScriptSandbox:
 
     Args:
         limits: what a script may cost.
+        benched: told the engine of each script that is benched, from any thread.
+        is_warm: start the engines that are installed at once, not with their first scripts.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        benched: Callable[[str], None] | None = None,
+        is_warm: bool = False,
+    ) -> None:
+        self._is_warm = is_warm
         self._limits = limits
         self._scripts = CompiledScripts(limits)
-        self._lanes: _Lanes | None = None
-        self.bench = Bench(limits)
-        """Which scripts are not run for a while."""
+        self._bench = Bench(limits, benched=benched)
+        self._lanes: Lanes | None = None
+        self._warm: set[str] = set()
+        """Engines that were started, for which nobody has to wait any more."""
+        self._tasks: set[asyncio.Task[list[ScriptAnswer]]] = set()
+        """Rounds under way; some go on while their batches do not wait for them any more."""
 
     async def start(self) -> None:
         """See `Sandbox`."""
-        self._lanes = _Lanes(
-            ThreadPoolExecutor(self._limits.processes, thread_name_prefix="scripts"),
-            ThreadPoolExecutor(1, thread_name_prefix="suspect-scripts"),
-        )
+        self._lanes = Lanes(self._limits)
+        if self._is_warm:
+            await self._warm_up(set(ENGINES))
 
     async def stop(self) -> None:
         """See `Sandbox`."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         lanes, self._lanes = self._lanes, None
         if lanes is not None:
-            for threads in lanes:
-                await asyncio.to_thread(threads.shutdown)
+            await lanes.stop()
             await asyncio.to_thread(self._scripts.stop)
 
     async def check(self, engine: str, source: str, kind: str) -> str | None:  # noqa: ARG002  # filters and validators are written alike
         """See `Sandbox`."""
-        return await _in_thread(self._started.usual, self._refusal, engine, source)
+        return await self._started.known(self._refusal, engine, source)
 
     async def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
         """See `Sandbox`."""
@@ -88,25 +105,27 @@ class ScriptSandbox:
             groups.setdefault((call.engine, call.source), []).append(number)
         allowance = Allowance(self._limits.batch_ms / 1_000)
         rounds = [
-            _in_thread(
-                self._lane(*script), self._answer, [calls[number] for number in numbers], allowance
-            )
-            for script, numbers in groups.items()
+            Round([calls[number] for number in numbers], self._limits, self._bench, allowance)
+            for numbers in groups.values()
         ]
+        await self._warm_up({call.engine for call in calls})
+        found = await self._gather(rounds)
         answers: dict[int, ScriptAnswer] = {}
-        for numbers, found in zip(groups.values(), await asyncio.gather(*rounds), strict=True):
-            answers.update(zip(numbers, found, strict=True))
+        for numbers, some in zip(groups.values(), found, strict=True):
+            answers.update(zip(numbers, some, strict=True))
         return [answers[number] for number in range(len(calls))]
 
     @property
-    def _started(self) -> _Lanes:
+    def _started(self) -> Lanes:
         if self._lanes is None:
             raise RuntimeError("the sandbox is not started")
         return self._lanes
 
-    def _lane(self, engine: str, source: str) -> ThreadPoolExecutor:
-        lanes = self._started
-        return lanes.suspects if self.bench.is_suspect(engine, source) else lanes.usual
+    async def _warm_up(self, engines: set[str]) -> None:
+        """Start engines before the time of a script is counted."""
+        cold = engines - self._warm
+        await asyncio.gather(*(self._started.known(self._scripts.warm, one) for one in cold))
+        self._warm |= cold
 
     def _refusal(self, engine: str, source: str) -> str | None:
         try:
@@ -115,25 +134,62 @@ class ScriptSandbox:
             return cut(str(refusal))
         return None
 
-    def _answer(self, calls: Sequence[ScriptCall], allowance: Allowance) -> list[ScriptAnswer]:
-        """Answer calls of one script."""
-        try:
-            program = self._scripts.get(calls[0].engine, calls[0].source)
-            return Round(program, calls, self._limits, self.bench, allowance).answer()
-        except EngineFailed as failure:
-            return [ScriptAnswer("limit", cut(str(failure)))] * len(calls)
-        except NotCompiled as refusal:
-            return [ScriptAnswer("not_compiled", cut(str(refusal)))] * len(calls)
+    async def _gather(self, rounds: Sequence[Round]) -> list[list[ScriptAnswer]]:
+        """Return the answers of each script; of one that is late, those there are when time is up.
 
+        While scripts waste time, the batch waits for one that went over its limits no longer than
+        a call may take, and for a new one, which has to wait for others, four times as long.
+        """
+        lanes = self._started
+        tasks = {asyncio.create_task(self._answers(one, lanes)): one for one in rounds}
+        for task in tasks:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        waiting = set(tasks)
+        began_s = time.monotonic()
+        while waiting:
+            _, waiting = await asyncio.wait(waiting, timeout=self._limits.call_s)
+            if waiting and lanes.is_under_attack():
+                is_up = time.monotonic() - began_s > self._limits.wait_s
+                late = {
+                    task
+                    for task in waiting
+                    if tasks[task].is_doubtful or (is_up and tasks[task].is_new)
+                }
+                waiting -= late
+        return [task.result() if task.done() else one.so_far() for task, one in tasks.items()]
 
-class _Lanes(NamedTuple):
-    """Threads that wait for engines: scripts that went over their limits do not hold up others."""
+    async def _answers(self, round_: Round, lanes: Lanes) -> list[ScriptAnswer]:
+        """Answer the calls of one script, each step in its lane."""
+        script = (round_.engine, round_.source)
+        if seconds := self._bench.seconds_left(*script):
+            reason = "the script kept going over its limits and is benched for another"
+            round_.refuse(f"{reason} {seconds:.0f} s")
+            return round_.conclude()
+        if not round_.is_doubtful:
+            if round_.is_new:
+                await lanes.trial(self._step(round_, round_.try_first))
+            if not (round_.is_done or round_.is_stuck):
+                await lanes.known(self._step(round_, round_.run_on))
+        if (
+            round_.is_doubtful
+            and not round_.is_done
+            and not await lanes.apart(self._step(round_, round_.run_apart))
+        ):
+            round_.refuse("it took long, and so did other scripts at the same time")
+        return round_.conclude()
 
-    usual: ThreadPoolExecutor
-    suspects: ThreadPoolExecutor
+    def _step(self, round_: Round, run: Callable[[Program], None]) -> Callable[[], float]:
+        """Return what runs calls of a script in a thread, and returns what they wasted."""
 
+        def step() -> float:
+            before_s = round_.wasted_s
+            try:
+                run(self._scripts.get(round_.engine, round_.source))
+            except EngineFailed as failure:
+                round_.fail(ScriptAnswer("limit", cut(str(failure))))
+            except NotCompiled as refusal:
+                round_.fail(ScriptAnswer("not_compiled", cut(str(refusal))))
+            return round_.wasted_s - before_s
 
-def _in_thread(
-    threads: ThreadPoolExecutor, function: Callable[[*_Args], _Result], *args: *_Args
-) -> asyncio.Future[_Result]:
-    return asyncio.get_running_loop().run_in_executor(threads, function, *args)
+        return step

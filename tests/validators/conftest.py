@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -11,9 +12,10 @@ import pytest
 from streams.engine.scripts import ScriptAnswer, ScriptCall
 from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox
+from tests.conftest import watching_processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from streams.validators.sandbox import Sandbox
 
@@ -77,10 +79,18 @@ def _started(limits: Limits) -> Iterator[Asker]:
     asyncio.run(sandbox.stop())
 
 
+@pytest.fixture(autouse=True)
+def _no_leaked_processes(request: pytest.FixtureRequest) -> Generator[None]:  # pyright: ignore[reportUnusedFunction]  # pytest uses it
+    """Let the sandbox that tests of a module share start processes when it needs them."""
+    with nullcontext() if "ask" in request.fixturenames else watching_processes():
+        yield
+
+
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Asker]:
     """Return a sandbox shared by the tests of a module, which kill none of its processes."""
-    yield from _started(Limits(strikes=1_000_000))
+    with watching_processes():
+        yield from _started(Limits(strikes=1_000_000))
 
 
 @pytest.fixture

@@ -18,10 +18,13 @@ from streams.validators import compiled, javascript
 from streams.validators.engine import EngineFailed
 from streams.validators.limits import Limits
 from streams.validators.process import SandboxProcess
+from streams.validators.process_pool import ProcessPool
 from streams.validators.sandbox import create_sandbox
 from tests.validators.conftest import call, outcomes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from streams.engine.scripts import ScriptCall
     from streams.validators.process_engine import ProcessEngine
     from tests.validators.conftest import Asker
@@ -58,9 +61,9 @@ def test_a_killed_process_is_replaced_and_its_calls_are_answered(
 ) -> None:
     before = set(psutil.Process().children())
     assert fresh_ask("true", engine=engine).outcome == "true"
-    (process,) = set(psutil.Process().children()) - before
-    process.kill()
-    process.wait()
+    for process in set(psutil.Process().children()) - before:
+        process.kill()
+        process.wait()
     calls = [call("data.n > 0", {"n": n}, engine=engine) for n in (1, 0)]
     assert outcomes(fresh_ask.all(calls)) == ["true", "false"]
 
@@ -123,11 +126,11 @@ def test_a_batch_larger_than_the_output_is_answered(fresh_ask: Asker) -> None:
 @pytest.mark.parametrize("engine", NEVER_ENDS)
 def test_a_pass_without_time_answers_one_call(engine: str) -> None:
     """Else a slow machine would answer none, for ever."""
-    process = SandboxProcess(engine, Limits())
-    reply = process.ask("data.n > 0", [b'{"n": 1}', b"{}"] * 3, [True] * 3, 0)
+    processes = ProcessPool(engine, Limits())
+    reply = processes.ask("data.n > 0", [b'{"n": 1}', b"{}"] * 3, [True] * 3, 0)
     assert reply.lines == [b"1"]
     assert reply.fault is None
-    process.stop()
+    processes.stop()
 
 
 CONFINED = """
@@ -178,11 +181,18 @@ def test_a_confined_process_can_do_nothing_but_reckon() -> None:
     }
 
 
+@pytest.fixture
+def running() -> Iterator[SandboxProcess]:
+    """A process of JavaScript that has answered."""
+    process = SandboxProcess("js", Limits())
+    assert process.ask("true", [b"{}", b"{}"], [True], 5).lines == [b"1"]
+    yield process
+    process.end()
+
+
 @LINUX_ONLY
-def test_the_running_process_is_confined(fresh_ask: Asker) -> None:
-    before = set(psutil.Process().children())
-    assert fresh_ask("true", engine="js").outcome == "true"
-    (process,) = set(psutil.Process().children()) - before
+def test_the_running_process_is_confined(running: SandboxProcess) -> None:
+    process = psutil.Process(running.pid)
     threads = list(Path(f"/proc/{process.pid}/task").iterdir())
     assert len(threads) > 1, "the wrapper of QuickJS starts one"
     for thread in threads:
@@ -251,10 +261,10 @@ def test_an_engine_that_cannot_start_is_a_limit_and_tried_again(
 
 
 def test_a_process_that_does_not_get_ready_is_an_engine_that_fails() -> None:
-    process = SandboxProcess("no such language", Limits())
+    processes = ProcessPool("no such language", Limits())
     with pytest.raises(EngineFailed, match="does not get ready"):
-        process.ask("true", [], [], 1)
-    process.stop()
+        processes.ask("true", [], [], 1)
+    processes.stop()
 
 
 def test_a_missing_engine_is_named_with_what_to_install(

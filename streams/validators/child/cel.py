@@ -30,6 +30,7 @@ class Cel:
 
     def __init__(self) -> None:
         names = {"data": cel.Type.DYN, "ctx": cel.Type.DYN}
+        self.call_s = 1.0  # it bounds steps, not time
         self._environment = cel.NewEnv(variables=names)
 
     def compile(self, source: str) -> CelScript:

@@ -62,12 +62,11 @@ class JavaScript:
     """The JavaScript engine.
 
     Args:
-        call_s: CPU time of one call.
         memory_bytes: memory of one call.
     """
 
-    def __init__(self, call_s: float, memory_bytes: int) -> None:
-        self._call_s = call_s
+    def __init__(self, memory_bytes: int) -> None:
+        self.call_s = 1.0
         self._memory_bytes = memory_bytes
 
     def compile(self, source: str) -> JavaScriptScript:
@@ -96,7 +95,7 @@ class JavaScript:
         """
         context = _new_context()
         context.set_memory_limit(self._memory_bytes)
-        context.set_time_limit(self._call_s)
+        context.set_time_limit(self.call_s)
         context.set_max_stack_size(MAX_STACK_BYTES)
         script = f"{brackets[0]}\n{source}\n{brackets[1]}"
         return context.eval(f'"use strict"; ({_JUDGE})(() => ({script}), {str(show).lower()})')

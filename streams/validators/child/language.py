@@ -43,6 +43,9 @@ class Script(Protocol):
 class Language(Protocol):
     """An engine in this process."""
 
+    call_s: float
+    """CPU time of one call in seconds, for an engine that can bound it; it may change."""
+
     def compile(self, source: str) -> Script:
         """Return the script ready to be called.
 

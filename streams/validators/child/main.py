@@ -1,6 +1,6 @@
 """The loop of a sandbox process: requests come over a socket, answers go into shared memory.
 
-A request is a line of JSON `{"source", "lengths", "explain", "seconds"}`, then the bytes of
+A request is a line of JSON `{"source", "lengths", "explain", "seconds", "call_s"}`, then the bytes of
 `lengths` texts, `[data, ctx, data, ctx, …]`; without texts it asks whether the script compiles. Each answer is a
 line in the shared memory, whose first eight bytes count what is written: so the worker knows the
 answers of a process that it had to kill. A reply over the socket, a line of JSON, ends a request:
@@ -80,6 +80,7 @@ class Server:
     def _reply(self, request: dict[str, Any], texts: list[bytes]) -> list[str]:
         self._output.clear()
         until_s = time.monotonic() + request["seconds"]
+        self._language.call_s = request["call_s"]
         try:
             script = self._script(request["source"])
             for number, explain in enumerate(request["explain"]):
@@ -103,7 +104,7 @@ class Server:
         return script
 
 
-def main(name: str, socket_fd: str, output_fd: str, parent: str, call_s: str, memory: str) -> None:
+def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) -> None:
     """Run the process of a language.
 
     Args:
@@ -111,10 +112,9 @@ def main(name: str, socket_fd: str, output_fd: str, parent: str, call_s: str, me
         socket_fd: descriptor of the socket to the worker.
         output_fd: descriptor of the shared memory.
         parent: process id of the worker.
-        call_s: CPU time of one call in seconds, for an engine that can bound it.
         memory: memory of one call in bytes.
     """
-    language = _language(name, float(call_s), int(memory))
+    language = _language(name, int(memory))
     output = Output(int(output_fd))
     connection = socket.socket(fileno=int(socket_fd))
     os.close(int(output_fd))
@@ -125,11 +125,9 @@ def main(name: str, socket_fd: str, output_fd: str, parent: str, call_s: str, me
     Server(language, output).serve(connection)
 
 
-def _language(name: str, call_s: float, memory_bytes: int) -> Language:
+def _language(name: str, memory_bytes: int) -> Language:
     languages: dict[str, Callable[[], Language]] = {
         "cel": lambda: import_module("streams.validators.child.cel").Cel(),
-        "js": lambda: import_module("streams.validators.child.javascript").JavaScript(
-            call_s, memory_bytes
-        ),
+        "js": lambda: import_module("streams.validators.child.javascript").JavaScript(memory_bytes),
     }
     return languages[name]()

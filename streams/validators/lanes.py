@@ -1,0 +1,119 @@
+"""Threads that wait for engines: scripts that are new, or went over their limits, do not hold up others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+
+from streams.validators.limits import TRIALS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.validators.limits import Limits
+
+_Args = TypeVarTuple("_Args")
+_Result = TypeVar("_Result")
+
+REGAINED = 0.1
+"""Share of the time that passes which scripts that are judged apart may waste for ever."""
+
+
+class Patience:
+    """Time that partitions wait for scripts of which it may come to nothing.
+
+    Args:
+        most_s: how much there is at first, and at most.
+        now: seconds on a clock that nobody sets.
+    """
+
+    def __init__(self, most_s: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._most_s = most_s
+        self._now = now
+        self._left_s = most_s
+        self._at_s = now()
+
+    def charge(self, seconds: float) -> None:
+        """Take off time that was wasted."""
+        self._left_s = max(0.0, self._left() - seconds)
+        self._at_s = self._now()
+
+    def is_spent(self) -> bool:
+        """Return whether so much was wasted of late that less than half is left."""
+        return self._left() < self._most_s / 2
+
+    def _left(self) -> float:
+        return min(self._most_s, self._left_s + (self._now() - self._at_s) * REGAINED)
+
+
+class Lanes:
+    """Three sets of threads: for known scripts, for new ones, and for those that are judged apart.
+
+    Args:
+        limits: how many scripts run at the same time, and what they may waste.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._known = ThreadPoolExecutor(limits.processes, thread_name_prefix="scripts")
+        self._trials = ThreadPoolExecutor(TRIALS, thread_name_prefix="new-scripts")
+        self._apart = ThreadPoolExecutor(1, thread_name_prefix="suspect-scripts")
+        self._waiting_apart = 0
+        self._patience = Patience(limits.program_s)
+
+    def is_under_attack(self) -> bool:
+        """Return whether scripts wasted so much of late that nobody may wait long for one."""
+        return self._patience.is_spent()
+
+    async def stop(self) -> None:
+        """Wait for what is running."""
+        for threads in (self._known, self._trials, self._apart):
+            await asyncio.to_thread(threads.shutdown)
+
+    async def known(self, function: Callable[[*_Args], _Result], *args: *_Args) -> _Result:
+        """Run a function for a script that has answered before."""
+        return await _in_thread(self._known, function, *args)
+
+    async def trial(self, function: Callable[[], float]) -> None:
+        """Try a new script.
+
+        Args:
+            function: tries it, and returns what it wasted, in seconds.
+        """
+        await _in_thread(self._trials, self._try, function)
+
+    async def apart(self, function: Callable[[], float]) -> bool:
+        """Run a function for a script that went over its limits, in its turn.
+
+        It does not wait for others when much was wasted of late: it is turned away at once.
+
+        Args:
+            function: runs it, and returns what it wasted, in seconds.
+
+        Returns:
+            Whether it was run.
+        """
+        has_to_wait = self._waiting_apart > 0
+        if has_to_wait and self._patience.is_spent():
+            return False
+        self._waiting_apart += 1
+        try:
+            return await _in_thread(self._apart, self._run_apart, function, has_to_wait)
+        finally:
+            self._waiting_apart -= 1
+
+    def _try(self, function: Callable[[], float]) -> None:
+        self._patience.charge(function())
+
+    def _run_apart(self, function: Callable[[], float], has_waited: bool) -> bool:  # noqa: FBT001  # run_in_executor passes no keywords
+        if has_waited and self._patience.is_spent():
+            return False
+        self._patience.charge(function())
+        return True
+
+
+def _in_thread(
+    threads: ThreadPoolExecutor, function: Callable[[*_Args], _Result], *args: *_Args
+) -> asyncio.Future[_Result]:
+    return asyncio.get_running_loop().run_in_executor(threads, function, *args)

@@ -1,0 +1,97 @@
+"""The sandbox processes of one engine: lent out one by one, replaced when they are lost.
+
+Once one was lost, another stands ready beside those in use, so that nobody waits for a new start.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from streams.validators.confinement import step_back
+from streams.validators.engine import EngineFailed
+from streams.validators.process import SandboxProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from streams.validators.limits import Limits
+    from streams.validators.process import Reply
+
+
+class ProcessPool:
+    """Processes that run scripts of one engine. Safe to use from threads, which bound its size.
+
+    Args:
+        engine: `cel` or `js`.
+        limits: what a script may cost.
+        steps_back: whether the processes run when others have no need of the CPU.
+    """
+
+    def __init__(self, engine: str, limits: Limits, *, steps_back: bool = False) -> None:
+        self._steps_back = steps_back
+        self._engine = engine
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._idle: deque[SandboxProcess] = deque()
+        self._had_losses = False
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """End all processes; those in use when they are given back."""
+        with self._lock:
+            self._is_stopped = True
+            idle, self._idle = self._idle, deque()
+        for process in idle:
+            process.end()
+
+    def ask(
+        self, source: str, texts: Sequence[bytes], explain: Sequence[bool], seconds: float
+    ) -> Reply:
+        """Ask a process that is free; see `SandboxProcess.ask`.
+
+        Raises:
+            EngineFailed: none can be started.
+        """
+        with self._lend() as process:
+            return process.ask(source, texts, explain, seconds)
+
+    @contextmanager
+    def _lend(self) -> Generator[SandboxProcess]:
+        process = self._take()
+        try:
+            yield process
+        finally:
+            self._give_back(process)
+
+    def _take(self) -> SandboxProcess:
+        with self._lock:
+            while self._idle:
+                process = self._idle.popleft()
+                if process.is_alive():
+                    break
+                process.end()
+            else:
+                process = self._start()
+            if self._had_losses and not self._idle:
+                self._idle.append(self._start())
+        return process
+
+    def _give_back(self, process: SandboxProcess) -> None:
+        with self._lock:
+            self._had_losses |= process.is_lost
+            if not (process.is_lost or self._is_stopped):
+                self._idle.appendleft(process)  # before those that are still starting
+                return
+        process.end()
+
+    def _start(self) -> SandboxProcess:
+        try:
+            process = SandboxProcess(self._engine, self._limits)
+        except OSError as error:
+            raise EngineFailed(f"{self._engine}: the engine cannot start: {error}") from error
+        if self._steps_back:
+            step_back(process.pid)
+        return process
