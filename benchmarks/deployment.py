@@ -60,7 +60,8 @@ class Deployment:
             with log.open("wb") as out:
                 command = [SCRIPTS / "faust", "-A", "streams", "worker"]
                 environment = self._environment() | {"DULY_STATE_DIR": folder}
-                process = psutil.Popen(command, env=environment, stdout=out, stderr=out)
+                # Faust looks for `streams` where it is started first: not among our sources.
+                process = psutil.Popen(command, env=environment, stdout=out, stderr=out, cwd=folder)
             try:
                 yield process
                 if process.poll() is not None:

@@ -1,0 +1,82 @@
+"""The wheel with a compiled engine judges as the sources do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.compiled import compiled_engine
+from benchmarks.standard_job import definition, events
+from streams.flow_files import dump_flow
+from tests.shared_kafka import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.xdist_group("packaging"),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler: cc"),
+]
+
+START_NS = 1_790_000_000_000_000_000
+EVENTS = 4_000
+PLAIN = "tests/engine/test_plain.py"
+"""Replaces a function inside the engine to compare two ways, which nobody can do in a compiled one."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> Iterator[None]:
+    """All Python processes that are started here import the compiled engine."""
+    with compiled_engine():
+        yield
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def replay(folder: Path, *options: str) -> str:
+    done = run(folder, *options, "-m", "streams.cli", "replay", "--flow", "flow.yaml", "log.jsonl")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_engine_is_compiled(tmp_path: Path) -> None:
+    code = "import schemas.wire as w, streams.engine.partition as p; print(w.__file__, p.__file__)"
+    done = run(tmp_path, "-c", code)
+    assert all(file.endswith(".so") for file in done.stdout.split()), done
+
+
+def test_the_same_log_gives_the_same_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flow.yaml").write_text(dump_flow(definition(1)))
+    log = b"\n".join(event.value for event in events(EVENTS, START_NS))
+    (tmp_path / "log.jsonl").write_bytes(log)
+    fast = replay(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert replay(tmp_path) == fast
+    assert fast.count("\n") > EVENTS // 5
+
+
+def test_the_rules_hold(tmp_path: Path) -> None:
+    """The tests of the law, on the compiled engine."""
+    shutil.copytree(ROOT / "tests", tmp_path / "tests")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--deselect", PLAIN]
+    done = run(tmp_path, "-m", "pytest", *options, "tests/engine")
+    assert done.returncode == 0, done.stdout[-3_000:]
