@@ -192,7 +192,7 @@ class Config:
         secret=True,
     )
     batch_size: int = _setting(
-        100, _number(1, 10_000), "BATCH_SIZE", "How many events an HTTP request has at most."
+        50, _number(1, 10_000), "BATCH_SIZE", "How many events an HTTP request has, 50 at most."
     )
     batch_interval: float = _setting(
         5.0,

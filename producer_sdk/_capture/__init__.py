@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import orjson
 
 from producer_sdk._errors import CaptureError
+from producer_sdk._parsing import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -25,20 +24,6 @@ _MAX_VARIANTS = 64
 _MANY_VARIANTS = 16
 _MAX_FROZEN = 1_000
 _MAX_REASON_CHARS = 300
-
-# CPython 3.11 counts the depth of trees for the whole interpreter: while one thread builds a tree
-# or compiles one, another that does so fails with "SystemError: AST constructor recursion depth
-# mismatch". A function is captured once, so that hardly anybody ever waits here. May be taken
-# again by its own thread, which a signal handler interrupts anywhere.
-_capturing = threading.RLock()
-
-
-def _forget_parents_lock() -> None:
-    global _capturing  # noqa: PLW0603 -- it may be held by a thread that a forked child lacks
-    _capturing = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_forget_parents_lock)
 
 
 class Captured(NamedTuple):
@@ -163,9 +148,9 @@ def _capture(function: object, kind: Kind) -> Captured:
     from producer_sdk._capture._definition import source_of  # noqa: PLC0415 -- see above
 
     try:
-        with _capturing:
+        with parsing:
             return Captured(_script(source_of(function, _NAMES[kind])), None)
-    except CaptureError as error:
+    except (CaptureError, SystemError) as error:  # see `parsing`
         problem = str(error)[:_MAX_REASON_CHARS]
         text = f"{kind} not judged: {problem}"
         return Captured(

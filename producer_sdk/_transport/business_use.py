@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROUTE = "/v1/events-batch"
+MAX_BATCH_EVENTS = 50
+"""Its server, in version 0.7.0, stores larger batches without ever judging them."""
 
 
 def item(value: bytes) -> dict[str, Any] | None:

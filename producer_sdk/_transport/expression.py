@@ -6,6 +6,8 @@ import ast
 import copy
 import functools
 
+from producer_sdk._parsing import parsing
+
 _ARGUMENTS = ("data", "ctx")
 _OF_CONSTANTS = (
     *(ast.Constant, ast.List, ast.Tuple, ast.Dict),
@@ -20,8 +22,9 @@ def as_expression(script: str) -> str:
     A `def` is one expression if it is a `return` after assignments of constants.
     """
     try:
-        return _expression(script) or script
-    except (SyntaxError, ValueError, RecursionError):  # nested too deeply, say
+        with parsing:
+            return _expression(script) or script
+    except (SyntaxError, ValueError, RecursionError, SystemError):  # nested too deeply, say
         return script
 
 

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 from producer_sdk._errors import UsageError
 from producer_sdk._guard import guard
 from producer_sdk._transport.backoff import Backoff
-from producer_sdk._transport.business_use import ROUTE, body, item, refused_positions
+from producer_sdk._transport.business_use import (
+    MAX_BATCH_EVENTS,
+    ROUTE,
+    body,
+    item,
+    refused_positions,
+)
 from producer_sdk._transport.connection import Answer, Connection
 from producer_sdk._transport.health import Health
 
@@ -42,7 +48,8 @@ class HttpTransport:
         self._connection = Connection(config)
         self._health = Health(config, queue)
         self._backoff = Backoff()
-        self._size = config.batch_size
+        self._most = _batch_size(config)
+        self._size = self._most
         self._pending: dict[Numbered, dict[str, Any]] = {}
         self._headers = {"Content-Type": "application/json", "X-Api-Key": config.api_key}
 
@@ -64,14 +71,14 @@ class HttpTransport:
         until = time.monotonic() + self._config.batch_interval
         # Polled, as an event that wakes this thread would cost each call of the host.
         while (  # noqa: ASYNC110 -- see above
-            len(self._queue) < self._config.batch_size
+            len(self._queue) < self._most
             and not self._queue.is_awaited()
             and time.monotonic() < until
         ):
             await asyncio.sleep(_POLL_S)
 
     def _fill(self) -> None:
-        taken = self._queue.take(self._config.batch_size, _BATCH_BYTES)
+        taken = self._queue.take(self._most, _BATCH_BYTES)
         items = {numbered: item(numbered[1][1]) for numbered in taken}
         self._pending = {numbered: made for numbered, made in items.items() if made is not None}
         self._settle(
@@ -91,7 +98,7 @@ class HttpTransport:
             self._refused(batch, answer)
         elif 200 <= answer.status < 300:  # noqa: PLR2004 -- success, as HTTP has it
             self._settle(batch, "delivered")
-            self._size = self._config.batch_size
+            self._size = self._most
         else:
             return self._failed(_reason(answer), answer.retry_after_s)
         self._backoff.reset()
@@ -127,6 +134,16 @@ class HttpTransport:
             for numbered in records:
                 self._pending.pop(numbered, None)
             self._queue.settle(records, outcome, next(iter(self._pending), (None,))[0])
+
+
+def _batch_size(config: Config) -> int:
+    if config.batch_size > MAX_BATCH_EVENTS:
+        log.warning(
+            "batch_size=%d is taken as %d: the server of Business-Use does not judge larger batches",
+            config.batch_size,
+            MAX_BATCH_EVENTS,
+        )
+    return min(config.batch_size, MAX_BATCH_EVENTS)
 
 
 def _reason(answer: Answer) -> str:

@@ -1,7 +1,8 @@
 """What an overflow has cost, told on the events topic once it is over.
 
-The report is an event of the flow `duly.sdk` with a literal `filter: false`: to the worker it
-counts for nothing and teaches nothing, so that no verdict comes of it; who reads the topic sees it.
+The report is an event of the flow `duly.sdk` with a literal `filter: false`. The worker learns that
+flow's one node, and as the event is excluded it never says anything of a run; who reads the topic
+sees it.
 """
 
 from __future__ import annotations

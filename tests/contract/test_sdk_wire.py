@@ -50,7 +50,7 @@ from schemas.topics import EVENTS
 from schemas.v1.event import Event as EventModel
 from schemas.wire import Event, check_key, decode_event, murmur2_partition
 from streams.engine.definitions import Definitions
-from streams.engine.partition import Partition
+from streams.engine.partition import Judged, Partition
 from streams.engine.partition import Record as StreamRecord
 from streams.engine.scripts import ScriptCall
 from streams.settings import Settings as WorkerSettings
@@ -233,27 +233,40 @@ def test_the_worker_takes_the_report_of_an_overflow_and_says_nothing_of_it() -> 
     queue = EventQueue(1, 1 << 20, Counters())
     report = Overflow(queue, "shop")
     assert report.report() is None
-    for _ in range(5):
-        queue.put((b"order-1", b"{}"))
-    record = report.report()
-    assert record is not None
-    assert report.report() is None
-    event = decoded(record)
+    events = [decoded(record) for record in (overflow(queue, report), overflow(queue, report))]
+    event = events[0]
     assert (event.flow, event.node, event.excluded, event.teaches) == (
         "duly.sdk",
         "overflow",
         True,
         None,
     )
-    assert orjson.loads(event.data)["dropped_queue_full"] == 4
+    assert orjson.loads(event.data) == {
+        "client_id": "shop",
+        "dropped_queue_full": 4,
+        "dropped_spool_full": 0,
+    }
     partition = Partition("flow-events.v1", 0, Definitions())
-    judging = partition.judge([StreamRecord(0, event.ts, event)])
+    assert events[1].run_id != event.run_id
+    records = [StreamRecord(offset, item.ts, item) for offset, item in enumerate(events)]
+    a_month_later = StreamRecord(2, event.ts + 30 * 86_400 * 10**9, None)
+    judging = partition.judge([*records, a_month_later])
     with pytest.raises(StopIteration) as ended:
         next(judging)
-    said = [ended.value.value, *partition.run_on(None)]
-    assert [judged.verdicts for judged in said if judged.verdicts] == []
-    assert [judged.learned for judged in said if judged.learned] == []
-    assert [judged.refused for judged in said if judged.refused] == []
+    judged: Judged = ended.value.value
+    assert (judged.verdicts, judged.refused) == ([], [])
+
+
+def overflow(queue: EventQueue, report: Overflow) -> Record:
+    """Put more into a queue for one event than there is room, and return the report of it."""
+    taken = queue.take(1, 1)
+    queue.settle(taken, "delivered", None)
+    for _ in range(5):
+        queue.put((b"order-1", b"{}"))
+    record = report.report()
+    assert record is not None
+    assert report.report() is None
+    return record
 
 
 # --- facts that are written down twice

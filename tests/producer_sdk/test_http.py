@@ -72,6 +72,20 @@ def test_batches_have_the_size_asked_for_and_keep_the_order(server: ContractServ
     assert stats().delivered == stats().recorded == 100
 
 
+def test_batches_are_no_larger_than_the_server_judges_and_that_is_said_once(
+    server: ContractServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(server, batch_size=100)
+    for number in range(120):
+        act(f"step-{number}", "checkout", "order-1")
+    assert flush(10)
+    assert [len(batch) for batch in server.batches] == [50, 50, 20]
+    assert [text for text in caplog.messages if "batch_size=100 is taken as 50" in text] == (
+        caplog.messages
+    )
+    assert len(caplog.messages) == 1
+
+
 def test_events_are_gathered_until_the_interval_ends_or_a_flush_asks(
     server: ContractServer,
 ) -> None:
