@@ -26,7 +26,7 @@ from benchmarks.report import Row, print_table, say
 from benchmarks.standard_job import FLOW, PARTITIONS, definition, events
 from benchmarks.throughput import STALL_S
 from schemas.limits import MAX_EVENT_BYTES
-from schemas.wire import murmur2_partition
+from schemas.partitioning import murmur2_partition
 from streams.kafka.broker import APACHE_KINDS, start_broker
 from tests.validators.attack_list import load_attacks
 

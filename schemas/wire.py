@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from struct import unpack_from
 from typing import Any
 
 import orjson
@@ -112,11 +111,6 @@ def check_key(key: bytes | None, run_id: str) -> None:
         raise InvalidEvent("wrong_key", "run_id", message)
 
 
-def murmur2_partition(key: bytes, partitions: int) -> int:
-    """Return the partition that Kafka's default partitioner picks for `key`, from 0."""
-    return (_murmur2(key) & 0x7FFFFFFF) % partitions
-
-
 def encode_json(value: Any) -> bytes:
     """Return `value` as compact JSON in UTF-8; the one encoder of all that is written."""
     return orjson.dumps(value)
@@ -153,19 +147,3 @@ def _taught(fields: dict[str, Any]) -> dict[str, Any] | None:
     if taught.keys() <= {"type"}:
         return {"type": taught["type"]} if taught.get("type") == "trigger" else None
     return taught
-
-
-def _murmur2(key: bytes) -> int:
-    """Return the 32-bit murmur2 of `key` with the seed of Kafka's clients.
-
-    Source: Austin Appleby's MurmurHash2, as org.apache.kafka.common.utils.Utils computes it.
-    """
-    size = len(key)
-    hashed = 0x9747B28C ^ size
-    for word in unpack_from(f"<{size >> 2}I", key):
-        mixed = word * 0x5BD1E995 & 0xFFFFFFFF
-        hashed = (hashed * 0x5BD1E995 ^ (mixed ^ mixed >> 24) * 0x5BD1E995) & 0xFFFFFFFF
-    if tail := size & 3:
-        hashed = (hashed ^ int.from_bytes(key[-tail:], "little")) * 0x5BD1E995 & 0xFFFFFFFF
-    hashed = (hashed ^ hashed >> 13) * 0x5BD1E995 & 0xFFFFFFFF
-    return hashed ^ hashed >> 15

@@ -22,7 +22,7 @@ from benchmarks.attacks.findings import (
 )
 from benchmarks.standard_job import PARTITIONS
 from schemas.limits import MAX_EVENT_BYTES
-from schemas.wire import murmur2_partition
+from schemas.partitioning import murmur2_partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

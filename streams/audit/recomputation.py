@@ -11,7 +11,8 @@ import orjson
 
 from schemas import headers
 from schemas.errors import DeadLetterReason, InvalidEvent
-from schemas.wire import check_key, decode_event, murmur2_partition
+from schemas.partitioning import murmur2_partition
+from schemas.wire import check_key, decode_event
 from streams.audit.stated import life_of
 from streams.engine.partition import Judged, Partition, Record
 

@@ -22,7 +22,7 @@ from streams.engine.dependencies import Question, judge_dirty
 from streams.engine.intake import OPTIONS, receive
 from streams.engine.plain import next_plain_due, take_plainly
 from streams.engine.runs import SKEW_NS, Run
-from streams.engine.state import decode_run, encode_run, read_header
+from streams.engine.state import decode_run, encode_run, read_header, read_instants
 from streams.engine.verdicts import Trigger, decide, encode_verdict, is_news, state_verdict
 from streams.engine.window import forgotten_at, next_due
 
@@ -259,8 +259,8 @@ class Partition:
         if stored is None:
             return True
         if isinstance(stored, bytes):
-            header = read_header(stored)
-            wake_at, forget_at = header.wake_at or None, header.forget_at
+            stored_wake_at, forget_at = read_instants(stored)
+            wake_at = stored_wake_at or None
         else:
             wake_at, forget_at = stored.wake_at, stored.forget_at
         instant = forget_at if wake_at is None else wake_at

@@ -64,6 +64,12 @@ def read_header(value: bytes) -> Header:
     return Header(*map(int, numbers))
 
 
+def read_instants(value: bytes) -> tuple[int, int]:
+    """Return the `wake_at` and `forget_at` of a stored run, as in its header."""
+    _, _, wake_at, forget_at, _ = value.split(b" ", 4)
+    return int(wake_at), int(forget_at)
+
+
 def state_offset(value: bytes) -> int:
     """Return the source offset of a stored run; of two stored forms the one with the higher offset is newer."""
     return int(value[2 : value.index(b" ", 2)])

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from schemas.partitioning import murmur2_partition
 from schemas.topics import DEAD_LETTERS, EVENTS
 from schemas.v1.dead_letter import DeadLetter
-from schemas.wire import murmur2_partition
 from tests.cli.kafka_records import Sent, read, write
 from tests.cli.lines import event
 

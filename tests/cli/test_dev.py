@@ -12,8 +12,8 @@ import orjson
 import psutil
 import pytest
 
+from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS
-from schemas.wire import murmur2_partition
 from streams.cli.dev.files import FlowWatch, Tail
 from tests.cli.conftest import FLOW
 from tests.cli.kafka_records import Sent, write

@@ -46,9 +46,10 @@ from schemas.limits import (
     OPTION_RANGES,
     VERSION,
 )
+from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS
 from schemas.v1.event import Event as EventModel
-from schemas.wire import Event, check_key, decode_event, murmur2_partition
+from schemas.wire import Event, check_key, decode_event
 from streams.engine.definitions import Definitions
 from streams.engine.partition import Judged, Partition
 from streams.engine.partition import Record as StreamRecord

@@ -10,8 +10,8 @@ import pytest
 
 import producer_sdk
 from producer_sdk import NodeCondition
+from schemas.partitioning import murmur2_partition
 from schemas.v1.dead_letter import DeadLetter
-from schemas.wire import murmur2_partition
 from tests.e2e.deployment import PARTITIONS
 from tests.e2e.traffic import dead_letters, event, now_ns, run_on, service, subscriber
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from schemas.partitioning import murmur2_partition
 from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
 from schemas.v1.dead_letter import DeadLetter
-from schemas.wire import murmur2_partition
 from streams.kafka.topics import full_name
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from aiokafka import ConsumerRecord
 
-from schemas.wire import murmur2_partition
+from schemas.partitioning import murmur2_partition
 
 TOPIC = "flow-events.v1"
 PARTITIONS = 4

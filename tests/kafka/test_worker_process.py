@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.headers import GENERATION, PRODUCED_AT
+from schemas.partitioning import murmur2_partition
 from schemas.v1.dead_letter import DeadLetter
-from schemas.wire import murmur2_partition
 from streams.kafka.lease import SESSION_SHARE
 from streams.worker import STOP_TIMEOUT_S
 from tests.kafka.records import event

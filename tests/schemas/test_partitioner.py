@@ -7,7 +7,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.wire import murmur2_partition
+from schemas.partitioning import murmur2_partition
 
 
 # The vectors of Kafka's own test, org.apache.kafka.common.utils.UtilsTest.testMurmur2.

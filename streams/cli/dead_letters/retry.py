@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaProducer
 
 from schemas.errors import InvalidEvent
+from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS, MAX_MESSAGE_BYTES
-from schemas.wire import check_key, decode_event, murmur2_partition
+from schemas.wire import check_key, decode_event
 from streams.cli.kafka import broker_errors, require_topic
 from streams.kafka.connection import client_options
 

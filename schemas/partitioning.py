@@ -1,0 +1,29 @@
+"""Which partition a key belongs on, by Kafka's default partitioner.
+
+Not compiled with the rest of the hot path (docs/decisions/0006-compiled-engine.md): 64-bit products are slower there.
+"""
+
+from __future__ import annotations
+
+from struct import unpack_from
+
+
+def murmur2_partition(key: bytes, partitions: int) -> int:
+    """Return the partition that Kafka's default partitioner picks for `key`, from 0."""
+    return (_murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def _murmur2(key: bytes) -> int:
+    """Return the 32-bit murmur2 of `key` with the seed of Kafka's clients.
+
+    Source: Austin Appleby's MurmurHash2, as org.apache.kafka.common.utils.Utils computes it.
+    """
+    size = len(key)
+    hashed = 0x9747B28C ^ size
+    for word in unpack_from(f"<{size >> 2}I", key):
+        mixed = word * 0x5BD1E995 & 0xFFFFFFFF
+        hashed = (hashed * 0x5BD1E995 ^ (mixed ^ mixed >> 24) * 0x5BD1E995) & 0xFFFFFFFF
+    if tail := size & 3:
+        hashed = (hashed ^ int.from_bytes(key[-tail:], "little")) * 0x5BD1E995 & 0xFFFFFFFF
+    hashed = (hashed ^ hashed >> 13) * 0x5BD1E995 & 0xFFFFFFFF
+    return hashed ^ hashed >> 15
