@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import faust
 
+    from streams.kafka.definitions_keeper import DefinitionsKeeper
     from streams.kafka.definitions_reader import DefinitionsReader
     from streams.kafka.lease import Lease
     from streams.kafka.owners import Owners
@@ -28,6 +29,7 @@ class Lifecycle:
     Args:
         owners: the partitions that are ours.
         reader: has read all definitions before the first batch is judged.
+        keeper: looks after the definitions topic from the first assignment on.
         sandbox: can run scripts before the first batch is judged.
         lease: looked at and stamped from the first assignment on.
         page: is served already, and no longer after the stop.
@@ -38,6 +40,7 @@ class Lifecycle:
         self,
         owners: Owners,
         reader: DefinitionsReader,
+        keeper: DefinitionsKeeper,
         sandbox: Sandbox,
         lease: Lease,
         page: WebPage,
@@ -46,6 +49,7 @@ class Lifecycle:
     ) -> None:
         self._owners = owners
         self._reader = reader
+        self._keeper = keeper
         self._sandbox = sandbox
         self._lease = lease
         self._page = page
@@ -65,6 +69,7 @@ class Lifecycle:
         if first:
             await asyncio.gather(self._reader.start(), self._sandbox.start())
             self._watch(self._reader.follow(), "read-definitions")
+            self._watch(self._keeper.keep(), "keep-definitions")
             self._watch(self._lease.keep(), "keep-lease")
         self._owners.open()
         if first:

@@ -27,6 +27,7 @@ from streams.kafka.batch_transport import (
     batch_producer,
 )
 from streams.kafka.connection import client_options, faust_brokers, faust_credentials
+from streams.kafka.definitions_keeper import DefinitionsKeeper
 from streams.kafka.definitions_reader import DefinitionsReader
 from streams.kafka.lease import Lease
 from streams.kafka.meter import Meter
@@ -44,6 +45,9 @@ from streams.web import WebPage
 from streams.worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.kafka.batch_producer import Appended, OutRecord
     from streams.settings import Settings
 
 log = get_logger(__name__)
@@ -93,6 +97,13 @@ def create_app(settings: Settings) -> faust.App:
         is_warm=True,
     )
 
+    async def append(topic: str, partition: int, records: Iterable[OutRecord]) -> Appended | None:
+        return await batch_producer(app).append(topic, partition, records)
+
+    keeper = DefinitionsKeeper(
+        full_name(DEFINITIONS, settings), definitions, runs=runs.remembered, append=append
+    )
+
     # Each partition that is ours has an owner, which writes only while the lease holds.
     lease = Lease(settings.session_timeout_ms)
     around = Surroundings(
@@ -100,9 +111,7 @@ def create_app(settings: Settings) -> faust.App:
         partitions=settings.partitions,
         can_open=reader.wait_until_can_open,
         evaluate=sandbox.evaluate,
-        append=lambda topic, partition, records: batch_producer(app).append(
-            topic, partition, records
-        ),
+        append=append,
         generation=lambda: app.consumer_generation_id,
         committed=lambda number: batch_consumer(app).committed(TP(events_topic, number)),
         hold=lambda number: batch_consumer(app).hold(TP(events_topic, number)),
@@ -121,7 +130,7 @@ def create_app(settings: Settings) -> faust.App:
 
     app.agent(events, name="judge-events")(judge_events(owners, fail))
     page.show(owners)
-    Lifecycle(owners, reader, sandbox, lease, page, fail=fail).follow(app)
+    Lifecycle(owners, reader, keeper, sandbox, lease, page, fail=fail).follow(app)
     return app
 
 

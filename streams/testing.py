@@ -115,7 +115,7 @@ class FlowRun:
         return verdict
 
     def _judged(self) -> Generator[Judged]:
-        definitions = Definitions()
+        definitions = Definitions(forgets=False)
         for definition in self._definitions:
             definitions.publish(definition)
         log = _Log(definitions, self._evaluate)

@@ -8,7 +8,7 @@ import orjson
 from pydantic import Field, RootModel, ValidationError
 
 from schemas.errors import InvalidDefinition, Problem
-from schemas.v1.base import Name, Version, WireModel, WireVersion
+from schemas.v1.base import InstantNs, Name, Version, WireModel, WireVersion
 from schemas.v1.definition import KNOWN_KEYS, FlowOptions, LearnedNode, NodeDefinition
 from schemas.v1.problems import invalid_definition
 
@@ -32,6 +32,9 @@ class LearnedRecord(WireModel):
     flow: Name
     node: LearnedNode
     options: FlowOptions = FlowOptions()
+    since_ns: InstantNs | None = Field(
+        None, description="Of a lesson that is said again: from when on it counts"
+    )
 
 
 class SnapshotRecord(WireModel):

@@ -159,7 +159,7 @@ def _replay_file(
     from streams.settings import load_settings
 
     files = load_flow_files(flows)
-    definitions = Definitions(load_settings().flow_options)
+    definitions = Definitions(load_settings().flow_options, forgets=False)
     with running_scripts() as scripts, _open(events) as stream:
         scripts.check(files)
         for file in files:

@@ -6,8 +6,6 @@ Every record of that topic is remembered with its timestamp. A run takes, for ea
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -15,10 +13,14 @@ import orjson
 from schemas.errors import InvalidDefinition, Problem
 from schemas.ids import definition_version
 from streams.engine import graph
+from streams.engine.deadlines import OUTAGE_GRACE_NS
 from streams.engine.flows import ENGINES, OPTION_NAMES, Definition, Given, Options, timeout_sizes
+from streams.engine.timeline import DAY_NS, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from streams.engine.timeline import Lesson
 
 SETTLED_NS: Final = 2_000_000_000
 """How much older than a run a definition must be to judge it (R17)."""
@@ -27,13 +29,24 @@ OFFER_AGAIN_NS: Final = 60_000_000_000
 
 
 class Definitions:
-    """All flows that this worker knows, fed record by record from the definitions topic."""
+    """All flows that this worker knows, fed record by record from the definitions topic.
 
-    def __init__(self, defaults: Mapping[str, Any] | None = None) -> None:
+    Args:
+        defaults: the worker's options.
+        forgets: whether learned nodes are forgotten that are not seen for long; not where nobody
+            writes that they were seen, as in the replay of a file.
+    """
+
+    def __init__(self, defaults: Mapping[str, Any] | None = None, *, forgets: bool = True) -> None:
         self._defaults = Options().updated(defaults or {})
-        self._flows: dict[str, _Timeline] = {}
+        self._forgets = forgets
+        self._flows: dict[str, Timeline] = {}
         self._confirmed_ns = 0
-        self._kept: set[tuple[str, str]] = set()
+        self._clock_ns = 0
+        self._kept: dict[tuple[str, str], int] = {}
+        """Versions that the topic holds: flow and version → timestamp of the record."""
+        self._needed: set[tuple[str, str]] = set()
+        """Versions that a stored run was judged by lately."""
         self._offered: dict[tuple[str, str, bytes], int] = {}
 
     # -- feeding -----------------------------------------------------------------------------------------------------
@@ -45,7 +58,8 @@ class Definitions:
             InvalidDefinition: the value is no definition; the registry is as before.
         """
         if value is None:
-            return  # A tombstone ends a version that no run needs; one that a run still holds is held by the run.
+            self._bury(key.decode("utf-8", "replace"))
+            return
         try:
             record = orjson.loads(value)
             flow, kind = record["flow"], record["kind"]
@@ -53,12 +67,15 @@ class Definitions:
             if kind == "learned":
                 node = record["node"]
                 given = {**node, "id": node["id"]}
-                timeline.learn(timestamp_ns, given, record.get("options") or {})
+                since_ns = record.get("since_ns")
+                timeline.learn(timestamp_ns, given, record.get("options") or {}, since_ns)
             elif kind == "published":
-                timeline.publish(timestamp_ns, self._checked(record))
+                published = self._checked(record)
+                timeline.publish(timestamp_ns, published)
+                self._kept[flow, published.version] = timestamp_ns
             elif kind == "snapshot":
                 timeline.keep(self._snapshot(record))
-                self._kept.add((flow, record["version"]))
+                self._kept[flow, record["version"]] = timestamp_ns
             else:
                 raise ValueError(f"unknown kind {kind!r}")  # noqa: TRY301 -- one way out for all that is wrong
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -89,6 +106,7 @@ class Definitions:
 
     def at(self, flow: str, opened_at_ns: int) -> Definition:
         """Return the definition that judges a run opened at that instant (R17); an unknown flow has an empty one."""
+        self._clock_ns = max(self._clock_ns, opened_at_ns)
         return self._timeline(flow).at(opened_at_ns - SETTLED_NS)
 
     def newest(self, flow: str) -> Definition:
@@ -104,6 +122,7 @@ class Definitions:
                 "was the definitions topic emptied while the runs were kept?"
             )
             raise InvalidDefinition([Problem("", None, message)])
+        self._needed.add((flow, version))
         return definition
 
     # -- learning (R14) ----------------------------------------------------------------------------------------------
@@ -116,47 +135,98 @@ class Definitions:
         It says all that is known of the node and the options: compaction leaves the newest record of a node alone.
         """
         timeline = self._timeline(flow)
-        if timeline.knows(node, given, options):
+        if timeline.knows(node, given, options, now_ns):
             return None
-        newest = timeline.at(None)
-        record: dict[str, Any] = {
-            "v": 1,
-            "kind": "learned",
-            "flow": flow,
-            "node": {"id": node, **newest.learned.get(node, {}), **given},
-            "options": {**newest.learned_options, **options},
-        }
-        value = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+        newest = timeline.at(max(now_ns, timeline.newest_ns))
+        value = _lesson(
+            flow,
+            {"id": node, **newest.learned.get(node, {}), **given},
+            {**newest.learned_options, **options},
+        )
         last = self._offered.get((flow, node, value))
         if last is not None and now_ns - last < OFFER_AGAIN_NS:
             return None
         self._offered[flow, node, value] = now_ns
-        return f"{flow}/{node}".encode(), value
+        return _node_key(flow, node), value
 
     def snapshot(self, definition: Definition) -> tuple[bytes, bytes] | None:
         """Return the record that keeps a merged version for the runs that are pinned to it, once per version."""
         identity = (definition.flow, definition.version)
         if identity in self._kept:
             return None
-        self._kept.add(identity)
-        record = {
-            "v": 1,
-            "kind": "snapshot",
-            "flow": definition.flow,
-            "version": definition.version,
-            "options": dict(definition.published_options),
-            "nodes": list(definition.published.values()),
-            "learned_options": dict(definition.learned_options),
-            "learned_nodes": list(definition.learned.values()),
-        }
-        return f"{definition.flow}@{definition.version}".encode(), orjson.dumps(record)
+        self._kept[identity] = self._clock_ns
+        return _version_key(*identity), _snapshot_value(definition)
+
+    # -- what is no longer needed ------------------------------------------------------------------------------------
+
+    def unseen(self) -> dict[str, set[str]]:
+        """Return flow → learned nodes of which it must be noted that they are seen, if they are."""
+        found: dict[str, set[str]] = {}
+        for name, timeline in self._flows.items():
+            nodes = {lesson.id for lesson in timeline.newest_lessons() if self._is_ripe(lesson)}
+            if nodes:
+                found[name] = nodes
+        return found
+
+    def upkeep(
+        self, seen: Mapping[str, Iterable[str]], *, log_kept_ns: int
+    ) -> list[tuple[bytes, bytes | None]]:
+        """Return the records that keep the topic to what is needed; None in place of a value removes a key.
+
+        Learned nodes that were seen are said again; what ended so long ago that no event of the log
+        can ask for it is removed (docs/decisions/0007).
+
+        Args:
+            seen: flow → nodes that came lately, among those of `unseen`.
+            log_kept_ns: how long the events topic keeps its records.
+        """
+        records: list[tuple[bytes, bytes | None]] = []
+        for name, timeline in self._flows.items():
+            for lesson in timeline.newest_lessons():
+                if self._is_ripe(lesson) and lesson.id in seen.get(name, ()):
+                    value = _lesson(name, lesson.node, lesson.options, lesson.since_ns)
+                    records.append((_node_key(name, lesson.id), value))
+                elif self._clock_ns > lesson.ends_ns + log_kept_ns:
+                    records.append((_node_key(name, lesson.id), None))
+        return records + self._versions_upkeep(log_kept_ns)
+
+    def _is_ripe(self, lesson: Lesson) -> bool:
+        return lesson.seen_ns + DAY_NS < self._clock_ns < lesson.ends_ns
+
+    def _versions_upkeep(self, log_kept_ns: int) -> list[tuple[bytes, bytes | None]]:
+        records: list[tuple[bytes, bytes | None]] = []
+        needed, self._needed = self._needed, set()
+        for identity, recorded_ns in list(self._kept.items()):
+            flow, version = identity
+            timeline = self._timeline(flow)
+            definition = timeline.versions.get(version)
+            if definition is None:
+                continue
+            age_ns = self._clock_ns - max(recorded_ns, timeline.superseded_ns(version))
+            lease_ns = 2 * (_longest_life_ns(definition) + log_kept_ns)
+            if identity in needed and age_ns > lease_ns // 2:
+                records.append((_version_key(*identity), _snapshot_value(definition)))
+            elif age_ns > lease_ns:
+                records.append((_version_key(*identity), None))
+        return records
+
+    def _bury(self, key: str) -> None:
+        """Drop what a tombstone of the topic names."""
+        flow, version_sign, version = key.partition("@")
+        if version_sign and flow in self._flows:
+            self._kept.pop((flow, version), None)
+            self._flows[flow].drop(version)
+            return
+        flow, node_sign, node = key.partition("/")
+        if node_sign and flow in self._flows:
+            self._flows[flow].unlearn(node)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _timeline(self, flow: str) -> _Timeline:
+    def _timeline(self, flow: str) -> Timeline:
         timeline = self._flows.get(flow)
         if timeline is None:
-            timeline = self._flows[flow] = _Timeline(flow, self._defaults)
+            timeline = self._flows[flow] = Timeline(flow, self._defaults, forgets=self._forgets)
         return timeline
 
     def _checked(self, content: Mapping[str, Any]) -> Definition:
@@ -168,7 +238,7 @@ class Definitions:
             options=content.get("options"),
             defaults=self._defaults,
         )
-        self._kept.add((definition.flow, definition.version))
+        self._kept.setdefault((definition.flow, definition.version), 0)
         return definition
 
     def _snapshot(self, record: Mapping[str, Any]) -> Definition:
@@ -185,76 +255,50 @@ class Definitions:
         return definition
 
 
-class _Timeline:
-    """The history of one flow: what was published when, and what was learned when."""
+# -- records ---------------------------------------------------------------------------------------------------------
 
-    def __init__(self, flow: str, defaults: Options) -> None:
-        self._flow = flow
-        self._defaults = defaults
-        self._published: list[tuple[int, Definition]] = []
-        self._learned: list[tuple[int, Given, Given]] = []
-        self._cache: dict[tuple[int, int], Definition] = {}
-        self.versions: dict[str, Definition] = {}
 
-    def publish(self, timestamp_ns: int, definition: Definition) -> None:
-        insort(self._published, (timestamp_ns, definition), key=itemgetter(0))
-        self._cache.clear()
-        self.keep(definition)
+def _longest_life_ns(definition: Definition) -> int:
+    """Return how long a run may be remembered after it was judged last (R11, R10, R27, R21)."""
+    pending_ns = max((node.timeout_ns for node in definition.timed), default=0)
+    grace_ns = definition.grace_ns + OUTAGE_GRACE_NS
+    return definition.max_open_ns + pending_ns + grace_ns + definition.retention_ns
 
-    def learn(self, timestamp_ns: int, node: Given, options: Given) -> None:
-        insort(self._learned, (timestamp_ns, node, options), key=itemgetter(0))
-        self._cache.clear()
 
-    def keep(self, definition: Definition) -> None:
-        self.versions.setdefault(definition.version, definition)
+def _version_key(flow: str, version: str) -> bytes:
+    return f"{flow}@{version}".encode()
 
-    def knows(self, node: str, given: Given, options: Given) -> bool:
-        newest = self.at(None)
-        known = newest.learned.get(node, {})
-        return (
-            node in newest.nodes
-            and all(known.get(field) == value for field, value in given.items())
-            and all(newest.learned_options.get(name) == value for name, value in options.items())
-        )
 
-    def at(self, cutoff_ns: int | None) -> Definition:
-        published = (
-            len(self._published)
-            if cutoff_ns is None
-            else bisect_right(self._published, cutoff_ns, key=itemgetter(0))
-        )
-        learned = (
-            len(self._learned)
-            if cutoff_ns is None
-            else bisect_right(self._learned, cutoff_ns, key=itemgetter(0))
-        )
-        found = self._cache.get((published, learned))
-        if found is None:
-            found = self._cache[published, learned] = self._merge(published, learned)
-            self.keep(found)
-        return found
+def _node_key(flow: str, node: str) -> bytes:
+    return f"{flow}/{node}".encode()
 
-    def _merge(self, published: int, learned: int) -> Definition:
-        base = (
-            self._published[published - 1][1]
-            if published
-            else Definition(self._flow, defaults=self._defaults)
-        )
-        if not learned:
-            return base
-        nodes: dict[str, dict[str, Any]] = {}
-        options: dict[str, Any] = {}
-        for _, node, stated in self._learned[:learned]:
-            nodes.setdefault(node["id"], {}).update(node)
-            options.update(stated)
-        return Definition(
-            self._flow,
-            published=base.published.values(),
-            options=base.published_options,
-            learned=nodes.values(),
-            learned_options=options,
-            defaults=self._defaults,
-        )
+
+def _lesson(flow: str, node: Given, options: Given, since_ns: int | None = None) -> bytes:
+    record: dict[str, Any] = {
+        "v": 1,
+        "kind": "learned",
+        "flow": flow,
+        "node": dict(node),
+        "options": dict(options),
+    }
+    if since_ns is not None:
+        record["since_ns"] = since_ns
+    return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+
+
+def _snapshot_value(definition: Definition) -> bytes:
+    return orjson.dumps(
+        {
+            "v": 1,
+            "kind": "snapshot",
+            "flow": definition.flow,
+            "version": definition.version,
+            "options": dict(definition.published_options),
+            "nodes": list(definition.published.values()),
+            "learned_options": dict(definition.learned_options),
+            "learned_nodes": list(definition.learned.values()),
+        }
+    )
 
 
 # -- R18: what is refused where it is published ----------------------------------------------------------------------

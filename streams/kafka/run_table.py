@@ -53,6 +53,10 @@ class RunStore(Store[bytes, Any]):
         """Return the runs of a partition, by state key; the owner changes them in place."""
         return self._partitions.setdefault(partition, {})
 
+    def everything(self) -> list[tuple[bytes, bytes | Run]]:
+        """Return the runs of all partitions, as they stand now."""
+        return [held for runs in self._partitions.values() for held in runs.items()]
+
     def poison(self, partition: int) -> None:
         """Read a partition anew from its changelog: memory is ahead of what was remembered."""
         self._poisoned.add(partition)
@@ -175,6 +179,10 @@ class RunTable(faust.Table[bytes, Any]):
             schema=BatchSchema(),
             recovery_buffer_size=RECOVERY_BUFFER_SIZE,
         )
+
+    def remembered(self) -> list[tuple[bytes, bytes | Run]]:
+        """Return all runs that this worker remembers, by state key."""
+        return cast("RunStore", self.data).everything()
 
     def _new_store_by_url(self, url: Any) -> RunStore:
         return RunStore(url, self.app, self, table_name=self.name, loop=self.loop)
