@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from benchmarks.deployment import Deployment
 from benchmarks.latency import measure_latency
+from benchmarks.open_runs import COST_TITLE, MEMORY_TITLE, measure_cost, measure_memory
+from benchmarks.operations import measure_open_runs, measure_start
 from benchmarks.profiler import Profiler
 from benchmarks.report import Row, print_table, say
 from benchmarks.scripts import TITLE, measure_scripts
@@ -19,8 +21,13 @@ from benchmarks.standard_job import definition
 from benchmarks.throughput import load, measure_ceiling, measure_worker
 from streams.kafka.broker import APACHE_KINDS, start_broker
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
 VALIDATORS = (0, 1, 3)
 """How many python validators a run meets, figure by figure."""
+
+Tables = dict[str, list[Row]]
 
 
 class Size(NamedTuple):
@@ -40,6 +47,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--short", action="store_true", help="a part of the work, for a first look")
     parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=FIGURES,
+        metavar="FIGURE",
+        help=f"some of the figures: {', '.join(FIGURES)}",
+    )
+    parser.add_argument(
         "--profile", action="store_true", help="say what the worker's time goes to (needs py-spy)"
     )
     arguments = parser.parse_args()
@@ -47,7 +61,8 @@ def main() -> None:
     with start_broker(APACHE_KINDS) as broker:
         say(f"broker: {broker.kind} on {broker.bootstrap}")
         size = SHORT if arguments.short else FULL
-        figures = asyncio.run(measure(broker.bootstrap, size, profiler))
+        chosen = arguments.only or list(FIGURES)
+        figures = asyncio.run(measure(broker.bootstrap, size, chosen, profiler))
     if arguments.json:
         sys.stdout.buffer.write(orjson.dumps(figures, option=orjson.OPT_INDENT_2) + b"\n")
     else:
@@ -56,25 +71,47 @@ def main() -> None:
 
 
 async def measure(
-    bootstrap: str, size: Size, profiler: Profiler | None = None
+    bootstrap: str, size: Size, chosen: Sequence[str], profiler: Profiler | None = None
 ) -> dict[str, list[Row]]:
-    """Return the tables of all figures."""
+    """Return the tables of the figures that are asked for."""
     tables: dict[str, list[Row]] = {}
-    tables["throughput of the standard job"] = await _throughput(bootstrap, size, profiler)
-    if profiler is not None:
-        tables |= profiler.tables()
-    deployment = Deployment(bootstrap, definition(1))
-    deployment.prepare()
-    say("measuring latency")
-    tables["latency"] = [figure.row() for figure in await measure_latency(deployment, size.seconds)]
-    say("measuring the SDK")
-    tables |= await measure_sdk(bootstrap)
-    say("measuring scripts")
-    tables[TITLE] = await measure_scripts()
+    for name in chosen:
+        say(f"measuring: {name}")
+        tables |= await FIGURES[name](bootstrap, size, profiler)
     return tables
 
 
-async def _throughput(bootstrap: str, size: Size, profiler: Profiler | None) -> list[Row]:
+async def _latency(bootstrap: str, size: Size, _profiler: Profiler | None) -> Tables:
+    deployment = Deployment(bootstrap, definition(1))
+    deployment.prepare()
+    return {"latency": [figure.row() for figure in await measure_latency(deployment, size.seconds)]}
+
+
+async def _sdk(bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
+    return await measure_sdk(bootstrap)
+
+
+async def _scripts(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
+    return {TITLE: await measure_scripts()}
+
+
+async def _start(bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
+    return {"start and recovery": await measure_start(bootstrap)}
+
+
+async def _idle(bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
+    return await measure_open_runs(bootstrap)
+
+
+async def _cost(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
+    return {COST_TITLE: await asyncio.to_thread(measure_cost)}
+
+
+async def _memory(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
+    return {MEMORY_TITLE: await asyncio.to_thread(measure_memory)}
+
+
+async def _throughput(bootstrap: str, size: Size, profiler: Profiler | None) -> Tables:
     rows: list[Row] = []
     ceiling: float | None = None
     for validators in VALIDATORS:
@@ -90,7 +127,21 @@ async def _throughput(bootstrap: str, size: Size, profiler: Profiler | None) -> 
         say(f"measuring {what}")
         worker = await measure_worker(deployment, job, what, ceiling, profiler)
         rows.append(worker.row())
-    return rows
+    tables: Tables = {"throughput of the standard job": rows}
+    return tables if profiler is None else tables | profiler.tables()
+
+
+FIGURES: dict[str, Callable[[str, Size, Profiler | None], Awaitable[Tables]]] = {
+    "throughput": _throughput,
+    "latency": _latency,
+    "sdk": _sdk,
+    "scripts": _scripts,
+    "start": _start,
+    "idle-and-due": _idle,
+    "cost": _cost,
+    "memory": _memory,
+}
+"""What can be measured, by the word that asks for it."""
 
 
 if __name__ == "__main__":

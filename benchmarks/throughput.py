@@ -49,7 +49,7 @@ async def load(deployment: Deployment, count: int) -> Job:
         passing += event.completes
     async with producer:
         for partition, records in enumerate(waiting):
-            await _append(producer, deployment.events, partition, records)
+            await append(producer, deployment.events, partition, records)
     return Job(count, passing)
 
 
@@ -73,9 +73,7 @@ async def measure_ceiling(deployment: Deployment, job: Job) -> Throughput:
                 taken += len(records)
                 whole = _count(records, seen)
                 if whole:
-                    await _append(
-                        producer, deployment.dead_letters, tp.partition, whole, wait=False
-                    )
+                    await append(producer, deployment.dead_letters, tp.partition, whole, wait=False)
         await producer.flush()
         return Throughput(
             "ceiling: bare aiokafka loop",
@@ -104,7 +102,7 @@ async def measure_worker(
             with profiler.sample(process.pid, what) if profiler else nullcontext():
                 said += await _count_verdicts(consumer, job.passing - said)
                 ended = time.time()
-                await _wait_for_commits(deployment)
+                await wait_for_commits(deployment)
             ended_cpu = sum(process.cpu_times()[:2])
     ended = max(ended, await _last_written(deployment))
     share = (said - warm) / job.passing
@@ -113,7 +111,7 @@ async def measure_worker(
     )
 
 
-async def _wait_for_commits(deployment: Deployment) -> None:
+async def wait_for_commits(deployment: Deployment) -> None:
     """Return when the group has committed all that the events topic holds; raises if it does not."""
     admin = AIOKafkaAdminClient(bootstrap_servers=deployment.bootstrap)
     await admin.start()
@@ -172,7 +170,7 @@ def _count(records: Iterable[Any], seen: dict[str, int]) -> list[tuple[bytes, by
     return whole
 
 
-async def _append(
+async def append(
     producer: Any,
     topic: str,
     partition: int,
@@ -180,6 +178,7 @@ async def _append(
     *,
     wait: bool = True,
 ) -> None:
+    """Write records to a partition in batches as large as the producer takes; wait for the last."""
     batch = producer.create_batch()
     for key, value in records:
         if batch.append(key=key, value=value, timestamp=None) is None:
