@@ -67,14 +67,15 @@ class Delivery:
         self._queue = _open_queue(config, counters)
         self._lock = threading.RLock()
         self._worker: _Worker | None = None
+        self._is_started = False
         self._closed = False
         self._forebear: Delivery | None = None
 
     def put(self, record: Record) -> None:
         """Queue a record; never waits."""
-        self._queue.put(record)
         if self._worker is None:
             self._start()
+        self._queue.put(record)
 
     def ignore(self) -> None:
         """Do nothing: a live sink ignores no call."""
@@ -120,9 +121,15 @@ class Delivery:
 
     def _start(self) -> None:
         with self._lock:
-            if self._worker is None and not self._closed:
-                self._on_start()
-                self._worker = _Worker(self._config, self._queue, self._open_transport)
+            if self._is_started or self._closed:
+                return
+            # Before the rest: a signal handler, or another greenlet, may come in between.
+            self._is_started = True
+            self._on_start()
+            # Nothing is in the queue yet. It is made anew, as its locks must be of the kind that
+            # threads are of by now: a worker of gunicorn calls gevent's patches after the fork.
+            self._queue = _open_queue(self._config, self._counters)
+            self._worker = _Worker(self._config, self._queue, self._open_transport)
 
 
 def _open_queue(config: Config, counters: Counters) -> EventQueue:
