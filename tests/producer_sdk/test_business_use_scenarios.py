@@ -3,6 +3,9 @@
 Where theirs look at the text of a script, these ask the worker's sandbox what it answers.
 """
 
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# The functions of RULES are written as users write them, without types.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from aiokafka import codec
 from aiokafka.errors import NotLeaderForPartitionError
+from opentelemetry import trace
 
-from producer_sdk import act, flush, initialize, shutdown, stats
+from producer_sdk import act, bind_correlation_id, flush, initialize, shutdown, stats
 from producer_sdk._transport import kafka as kafka_transport
 from producer_sdk._transport.kafka import KafkaTransport
 from producer_sdk._transport.quiet import AiokafkaLog
@@ -49,6 +50,24 @@ def test_a_record_has_key_headers_and_the_event(topic: EventsTopic) -> None:
     assert record.headers["content-type"] == b"application/json"
     assert record.headers["duly-sdk"].startswith(b"python/")
     assert before <= int(record.headers["produced-at"]) <= time.time_ns()
+
+
+def test_the_context_of_a_call_is_in_the_headers_of_its_record_and_in_its_event(
+    topic: EventsTopic,
+) -> None:
+    start(topic)
+    context = trace.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1))
+    traceparent = f"00-{0xABC:032x}-{0xDEF:016x}-01"
+    with trace.use_span(trace.NonRecordingSpan(context)), bind_correlation_id("request-7"):
+        act("pay", "checkout", "order-1")
+    act("ship", "checkout", "order-1")
+    assert flush(30)
+    pay, ship = topic.read(2)
+    assert pay.headers["correlation-id"] == b"request-7"
+    assert pay.headers["traceparent"] == traceparent.encode()
+    assert pay.event["correlation_id"] == "request-7"
+    assert pay.event["traceparent"] == traceparent
+    assert not {"correlation-id", "traceparent"} & ship.headers.keys()
 
 
 def test_all_is_delivered_once_and_in_the_order_of_each_run(topic: EventsTopic) -> None:
