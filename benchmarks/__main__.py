@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from benchmarks.compiled import compiled_engine
 from benchmarks.deployment import Deployment
 from benchmarks.latency import measure_latency
 from benchmarks.open_runs import COST_TITLE, MEMORY_TITLE, measure_cost, measure_memory
 from benchmarks.operations import measure_open_runs, measure_start
 from benchmarks.profiler import Profiler
+from benchmarks.redaction import TITLE as REDACTION_TITLE
+from benchmarks.redaction import measure_redaction
 from benchmarks.report import Row, print_table, say
 from benchmarks.scripts import TITLE, measure_scripts
 from benchmarks.sdk import measure_sdk
@@ -56,9 +60,16 @@ def main() -> None:
     parser.add_argument(
         "--profile", action="store_true", help="say what the worker's time goes to (needs py-spy)"
     )
+    parser.add_argument(
+        "--sources",
+        action="store_true",
+        help="measure workers as they run from the sources, not compiled as they are deployed",
+    )
     arguments = parser.parse_args()
     profiler = Profiler.find() if arguments.profile else None
-    with start_broker(APACHE_KINDS) as broker:
+    say("workers run from the sources" if arguments.sources else "compiling the engine")
+    engine = nullcontext() if arguments.sources else compiled_engine()
+    with engine, start_broker(APACHE_KINDS) as broker:
         say(f"broker: {broker.kind} on {broker.bootstrap}")
         size = SHORT if arguments.short else FULL
         chosen = arguments.only or list(FIGURES)
@@ -91,6 +102,10 @@ async def _sdk(bootstrap: str, _size: Size, _profiler: Profiler | None) -> Table
     return await measure_sdk(bootstrap)
 
 
+async def _redaction(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
+    return {REDACTION_TITLE: await asyncio.to_thread(measure_redaction)}
+
+
 async def _scripts(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
     return {TITLE: await measure_scripts()}
 
@@ -113,19 +128,17 @@ async def _memory(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> T
 
 async def _throughput(bootstrap: str, size: Size, profiler: Profiler | None) -> Tables:
     rows: list[Row] = []
-    ceiling: float | None = None
     for validators in VALIDATORS:
         deployment = Deployment(bootstrap, definition(validators))
         deployment.prepare()
         say(f"loading {size.events} events")
         job = await load(deployment, size.events)
-        if ceiling is None:
-            bare = await measure_ceiling(deployment, job)
-            rows.append(bare.row())
-            ceiling = bare.per_second
+        # The machine is shared: each worker has a ceiling that was measured just before it.
+        bare = await measure_ceiling(deployment, job)
+        rows.append(bare.row())
         what = f"one worker, {validators or 'no'} python validator{'s' * (validators > 1)}"
         say(f"measuring {what}")
-        worker = await measure_worker(deployment, job, what, ceiling, profiler)
+        worker = await measure_worker(deployment, job, what, bare.per_second, profiler)
         rows.append(worker.row())
     tables: Tables = {"throughput of the standard job": rows}
     return tables if profiler is None else tables | profiler.tables()
@@ -135,6 +148,7 @@ FIGURES: dict[str, Callable[[str, Size, Profiler | None], Awaitable[Tables]]] = 
     "throughput": _throughput,
     "latency": _latency,
     "sdk": _sdk,
+    "redaction": _redaction,
     "scripts": _scripts,
     "start": _start,
     "idle-and-due": _idle,

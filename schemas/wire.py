@@ -31,7 +31,7 @@ from schemas.limits import MAX_EVENT_BYTES, MAX_EVENT_ID_CHARS, VERSION
 _names_no_rule = (frozenset(TAUGHT_FIELDS) - {"type"}).isdisjoint
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Event:
     """One event as the engine takes it.
 
@@ -54,10 +54,35 @@ class Event:
     run_id: str
     ts: int
     data: bytes
-    teaches: dict[str, Any] | None = None
-    options: dict[str, Any] | None = None
-    excluded: bool = False
-    stamped: bool = False
+    teaches: dict[str, Any] | None
+    options: dict[str, Any] | None
+    excluded: bool
+    stamped: bool
+
+    # Written out: a generated one is not compiled (docs/decisions/0006-compiled-engine.md).
+    def __init__(  # noqa: PLR0913, PLR0917 -- a row of fields
+        self,
+        event_id: str,
+        flow: str,
+        node: str,
+        run_id: str,
+        ts: int,
+        data: bytes,
+        teaches: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
+        excluded: bool = False,  # noqa: FBT001, FBT002
+        stamped: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        self.event_id = event_id
+        self.flow = flow
+        self.node = node
+        self.run_id = run_id
+        self.ts = ts
+        self.data = data
+        self.teaches = teaches
+        self.options = options
+        self.excluded = excluded
+        self.stamped = stamped
 
 
 def decode_event(value: bytes | None) -> Event:

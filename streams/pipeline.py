@@ -55,7 +55,7 @@ log = get_logger(__name__)
 HEARTBEATS_IN_A_SESSION = 10
 COMMIT_INTERVAL_S = 1.0
 
-MAX_POLL_RECORDS = 2_000
+MAX_POLL_RECORDS = 4_000
 """Records of one fetch over all partitions: with fewer throughput falls, with more latency grows."""
 
 STREAM_BUFFER_BATCHES = 16

@@ -36,7 +36,7 @@ log = get_logger(__name__)
 MOST_RECORDS = 20_000
 """Records between fetch and commit at which a partition is no longer fetched from."""
 
-JUDGED_AT_ONCE = 4_000
+JUDGED_AT_ONCE = 8_000
 """Records that are judged together where batches have gathered: a run's state is written once for
 all of them. More would keep the other partitions waiting for longer than a deadline may be late."""
 
