@@ -53,13 +53,17 @@ class Deployment:
             self._duly("flow", "apply", *map(str, files))
 
     @contextlib.contextmanager
-    def worker(self) -> Generator[psutil.Process]:
-        """Run `faust -A streams worker` until the block ends; raises if it ended by itself."""
+    def worker(self, **settings: str) -> Generator[psutil.Process]:
+        """Run `faust -A streams worker` until the block ends; raises if it ended by itself.
+
+        Args:
+            settings: environment variables, on top of ours.
+        """
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "worker.log"
             with log.open("wb") as out:
                 command = [SCRIPTS / "faust", "-A", "streams", "worker"]
-                environment = self._environment() | {"DULY_STATE_DIR": folder}
+                environment = self._environment() | {"DULY_STATE_DIR": folder} | settings
                 # Faust looks for `streams` where it is started first: not among our sources.
                 process = psutil.Popen(command, env=environment, stdout=out, stderr=out, cwd=folder)
             try:

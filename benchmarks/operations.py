@@ -126,15 +126,10 @@ async def _store(deployment: Deployment, runs: int) -> None:
 
 def _states(partition: Partition, run_ids: Iterable[str], now_ns: int) -> list[tuple[bytes, bytes]]:
     states: list[tuple[bytes, bytes]] = []
-    for run_id in run_ids:
-        records = [
-            Record(
-                step,
-                now_ns,
-                decode_event(make_event(run_id, step, now_ns, flow=WAITING).value),
-            )
-            for step in range(LAST_STEP)
-        ]
+    for number, run_id in enumerate(run_ids):
+        at_ns = now_ns + number * NS_PER_MS  # each falls due at an instant of its own
+        values = (make_event(run_id, step, at_ns, flow=WAITING).value for step in range(LAST_STEP))
+        records = [Record(step, at_ns, decode_event(value)) for step, value in enumerate(values)]
         try:
             next(partition.judge(records))
         except StopIteration as done:

@@ -9,10 +9,11 @@ from typing import Any
 
 import orjson
 
-from benchmarks.__main__ import print_table
+from benchmarks.report import Row, print_table
 from producer_sdk import Redaction
 from producer_sdk._redaction.redactor import Redactor
 
+TITLE = "redaction, all that is built in"
 MIN_SECONDS = 0.3
 """How long each event is redacted again and again; the best of `ROUNDS` such spans counts."""
 ROUNDS = 5
@@ -53,16 +54,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.redaction", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    redactor = Redactor(Redaction(), lambda _texts: None)
-    rows = [measure(redactor, what, data) for what, data in EVENTS.items()]
-    title = "redaction, all that is built in"
+    rows = measure_redaction()
     if arguments.json:
-        sys.stdout.buffer.write(orjson.dumps({title: rows}, option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps({TITLE: rows}, option=orjson.OPT_INDENT_2) + b"\n")
     else:
-        print_table(title, rows)
+        print_table(TITLE, rows)
 
 
-def measure(redactor: Redactor, what: str, data: dict[str, Any]) -> dict[str, Any]:
+def measure_redaction() -> list[Row]:
+    """Return a row for each kind of event."""
+    redactor = Redactor(Redaction(), lambda _texts: None)
+    return [measure(redactor, what, data) for what, data in EVENTS.items()]
+
+
+def measure(redactor: Redactor, what: str, data: dict[str, Any]) -> Row:
     """Redact one event again and again, and return the row of it."""
     encoded = encode(data)
     seconds = min(_seconds_of_one(redactor, encoded) for _ in range(ROUNDS))

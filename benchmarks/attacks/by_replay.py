@@ -46,14 +46,18 @@ def attack_by_replay(attacks: Sequence[Attack], folder: Path, canary: Path) -> F
     for attack, file in files.items():
         file.write_text(dump_flow(flow(flow_name(attack), attack.engine, attack.source)))
     refused_files = _refused_files(files.values())
-    refused = {attack for attack, file in files.items() if file in refused_files}
+    refused = {
+        attack: refused_files[file] for attack, file in files.items() if file in refused_files
+    }
     rest = [attack for attack in attacks if attack not in refused]
     recording = folder / "events.jsonl"
     recording.write_bytes(b"\n".join(_lines(rest)))
     judged = _Judged()
     code = judged.replay([*_good_files(folder), *(files[attack] for attack in rest)], recording)
     found = [
-        Finding(attack, "refused", None) if attack in refused else judged.finding(attack)
+        Finding(attack, "refused", None, refused[attack])
+        if attack in refused
+        else judged.finding(attack)
         for attack in attacks
     ]
     return Findings(
@@ -61,14 +65,17 @@ def attack_by_replay(attacks: Sequence[Attack], folder: Path, canary: Path) -> F
     )
 
 
-def _refused_files(files: Iterable[Path]) -> set[Path]:
+def _refused_files(files: Iterable[Path]) -> dict[Path, str]:
+    """Return why `duly flow validate` refuses files, for those that it refuses."""
     files = list(files)
     done = subprocess.run(
         [SCRIPTS / "duly", "flow", "validate", *files], capture_output=True, text=True, check=False
     )
     if done.returncode != ExitCode.USAGE:
         raise RuntimeError(f"attacks were not refused: exit {done.returncode}, {done.stderr}")
-    return {file for file in files if f"{file}:" in done.stderr}
+    reasons = done.stderr.split("\n")
+    found = {file: [line for line in reasons if f"{file}:" in line] for file in files}
+    return {file: "\n".join(lines) for file, lines in found.items() if lines}
 
 
 def _good_files(folder: Path) -> list[Path]:
@@ -117,8 +124,9 @@ class _Judged:
         """Return what became of an attack; its event may have been refused, data and all."""
         name = flow_name(attack)
         if name not in self._verdicts:
-            return Finding(attack, "refused", None)
-        return Finding(attack, fate_of(self._verdicts[name]), None)
+            return Finding(attack, "unread", None)
+        fate, message = fate_of(self._verdicts[name])
+        return Finding(attack, fate, None, message)
 
     def _take(self, verdict: dict[str, Any]) -> None:
         run_id = verdict["run_id"]

@@ -61,8 +61,7 @@ async def _one_by_one(attacks: Sequence[Attack], traffic: _Traffic, canary: Path
     found: list[Finding] = []
     for attack in attacks:
         names = await traffic.attack(attack, f"single-{flow_name(attack)}", partition=None)
-        fate, seconds = await traffic.answers.fate(names)
-        found.append(Finding(attack, fate, seconds))
+        found.append(await traffic.answers.finding(attack, names))
     wrong = traffic.answers.take_wrong()
     return Findings("one by one", found, wrong, files_in(canary), 0)
 
@@ -72,7 +71,7 @@ async def _all_at_once(attacks: Sequence[Attack], traffic: _Traffic, canary: Pat
         (attack, await traffic.attack(attack, f"burst-{flow_name(attack)}", partition=0))
         for attack in attacks
     ]
-    found = [Finding(attack, *(await traffic.answers.fate(names))) for attack, names in sent]
+    found = [await traffic.answers.finding(attack, names) for attack, names in sent]
     wrong = traffic.answers.take_wrong()
     return Findings("all at once", found, wrong, files_in(canary), 0)
 
@@ -129,7 +128,7 @@ class _Answers:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
-        self._fates: dict[str, Fate] = {}
+        self._fates: dict[str, tuple[Fate, str]] = {}
         self._seconds: dict[str, float] = {}
         self._good: dict[str, int] = {}
         self._wrong: list[str] = []
@@ -158,10 +157,11 @@ class _Answers:
         wrong, self._wrong = self._wrong, []
         return wrong
 
-    async def fate(self, names: Sequence[str]) -> tuple[Fate, float]:
-        """Wait until all runs of an attack are judged; return what became of the first, and when."""
+    async def finding(self, attack: Attack, names: Sequence[str]) -> Finding:
+        """Wait until all runs of an attack are judged; return what became of the first."""
         await self.wait_for(names)
-        return self._fates[names[0]], self._seconds[names[0]]
+        fate, message = self._fates[names[0]]
+        return Finding(attack, fate, self._seconds[names[0]], message)
 
     async def wait_for(self, names: Sequence[str]) -> None:
         """Read until all these runs are judged.
@@ -181,7 +181,7 @@ class _Answers:
             return
         self._seconds[run_id] = time.monotonic() - self.sent_at[run_id]
         if record.topic == self._deployment.dead_letters:
-            self._fates[run_id] = "refused"
+            self._fates[run_id] = ("unread", "")
             return
         verdict = orjson.loads(record.value)
         self._fates[run_id] = fate_of(verdict)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import orjson
+
+from schemas.errors import InvalidEvent
+from schemas.wire import decode_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -11,10 +16,15 @@ if TYPE_CHECKING:
 
     from tests.validators.attack_list import Attack
 
-Fate = Literal["refused", "error", "limit", "answered"]
-"""`refused`: it was never run. `answered`: it said true or false, and gained nothing by it."""
+Fate = Literal["unread", "refused", "error", "limit", "not run", "answered"]
+"""What became of an attack.
 
-FATES: tuple[Fate, ...] = ("refused", "error", "limit", "answered")
+`unread`: its event is no valid one, and a dead letter. `refused`: it does not compile. `not run`: so
+many others went over their limits that it was answered without being run to its end. `answered`: it
+said true or false, and gained nothing by it.
+"""
+
+FATES: tuple[Fate, ...] = get_args(Fate)
 
 FATE_OF_OUTCOME: Mapping[str, Fate] = {
     "not_compiled": "refused",
@@ -32,6 +42,9 @@ GOOD_SCRIPTS = {"python": "data['n'] > 0", "cel": "data.n > 0", "js": "data.n > 
 
 NODE = "act"
 
+NOT_RUN = "it was not run:"
+"""What the message of a limit says if the script was not run to its end."""
+
 
 class Finding(NamedTuple):
     """One attack, and what became of it."""
@@ -44,11 +57,23 @@ class Finding(NamedTuple):
     A run that passes says nothing of its script: one of a flow that is learned waits before it does.
     """
 
+    message: str = ""
+    """Of the cause, or of the refusal."""
+
     @property
     def is_expected(self) -> bool:
-        """Whether it is one of the fates that are right; an event or a script refused always is."""
-        right = {FATE_OF_OUTCOME[outcome] for outcome in self.attack.expect}
-        return self.fate == "refused" or self.fate in right
+        """Whether it is one of the fates that are right, and its message says the right reason."""
+        if self.fate == "unread":
+            return not is_readable(self.attack)
+        if self.fate == "not run":
+            return NOT_RUN in self.message
+        if self.fate == "answered":
+            return bool(self.attack.outcomes & {"true", "false"})
+        return any(
+            self.attack.is_right(outcome, self.message)
+            for outcome, fate in FATE_OF_OUTCOME.items()
+            if fate == self.fate
+        )
 
 
 class Findings(NamedTuple):
@@ -111,14 +136,35 @@ def good_status(n: int) -> str:
     return "passed" if n else "failed"
 
 
-def fate_of(verdict: dict[str, Any]) -> Fate:
-    """Return what a verdict says of the validator of its run's only event."""
-    kinds = {cause["kind"] for cause in verdict["causes"]}
-    if "definition" in kinds:
-        return "refused"
-    if "validator_error" in kinds:
-        return "limit" if verdict["limit"] else "error"
-    return "answered"
+def fate_of(verdict: dict[str, Any]) -> tuple[Fate, str]:
+    """Return what a verdict says of the validator of its run's only event, and its message."""
+    messages = {cause["kind"]: cause["message"] for cause in verdict["causes"]}
+    if "definition" in messages:
+        return "refused", messages["definition"]
+    if "validator_error" in messages:
+        message = messages["validator_error"]
+        if not verdict["limit"]:
+            return "error", message
+        return ("not run" if NOT_RUN in message else "limit"), message
+    return "answered", messages.get("validator", "")
+
+
+def is_readable(attack: Attack) -> bool:
+    """Return whether an event that brings the attack is a valid one (R20)."""
+    event = {
+        "v": 1,
+        "event_id": "e",
+        "flow": flow_name(attack),
+        "node": NODE,
+        "run_id": "r",
+        "ts": 1_767_614_400_000_000_000,
+        "validator": {"engine": attack.engine, "script": attack.source},
+    }
+    try:
+        decode_event(orjson.dumps(event | {"data": orjson.Fragment(attack.data)}))
+    except (InvalidEvent, orjson.JSONEncodeError):
+        return False
+    return True
 
 
 def files_in(folder: Path) -> list[Path]:
