@@ -18,6 +18,8 @@ from benchmarks.operations import measure_open_runs, measure_start
 from benchmarks.profiler import Profiler
 from benchmarks.redaction import TITLE as REDACTION_TITLE
 from benchmarks.redaction import measure_redaction
+from benchmarks.redaction import TITLE as REDACTION_TITLE
+from benchmarks.redaction import measure_redaction
 from benchmarks.report import Row, print_table, say
 from benchmarks.scripts import TITLE, measure_scripts
 from benchmarks.sdk import measure_sdk
@@ -106,6 +108,10 @@ async def _redaction(_bootstrap: str, _size: Size, _profiler: Profiler | None) -
     return {REDACTION_TITLE: await asyncio.to_thread(measure_redaction)}
 
 
+async def _redaction(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
+    return {REDACTION_TITLE: await asyncio.to_thread(measure_redaction)}
+
+
 async def _scripts(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
     return {TITLE: await measure_scripts()}
 
@@ -148,6 +154,7 @@ FIGURES: dict[str, Callable[[str, Size, Profiler | None], Awaitable[Tables]]] = 
     "throughput": _throughput,
     "latency": _latency,
     "sdk": _sdk,
+    "redaction": _redaction,
     "redaction": _redaction,
     "scripts": _scripts,
     "start": _start,
