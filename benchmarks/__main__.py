@@ -18,8 +18,6 @@ from benchmarks.operations import measure_open_runs, measure_start
 from benchmarks.profiler import Profiler
 from benchmarks.redaction import TITLE as REDACTION_TITLE
 from benchmarks.redaction import measure_redaction
-from benchmarks.redaction import TITLE as REDACTION_TITLE
-from benchmarks.redaction import measure_redaction
 from benchmarks.report import Row, print_table, say
 from benchmarks.scripts import TITLE, measure_scripts
 from benchmarks.sdk import measure_sdk
@@ -60,7 +58,9 @@ def main() -> None:
         help=f"some of the figures: {', '.join(FIGURES)}",
     )
     parser.add_argument(
-        "--profile", action="store_true", help="say what the worker's time goes to (needs py-spy)"
+        "--profile",
+        action="store_true",
+        help="say what the worker's time goes to, from the sources (needs py-spy)",
     )
     parser.add_argument(
         "--sources",
@@ -69,8 +69,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     profiler = Profiler.find() if arguments.profile else None
-    say("workers run from the sources" if arguments.sources else "compiling the engine")
-    engine = nullcontext() if arguments.sources else compiled_engine()
+    # py-spy cannot see inside what is compiled.
+    from_sources = arguments.sources or arguments.profile
+    say("workers run from the sources" if from_sources else "compiling the engine")
+    engine = nullcontext() if from_sources else compiled_engine()
     with engine, start_broker(APACHE_KINDS) as broker:
         say(f"broker: {broker.kind} on {broker.bootstrap}")
         size = SHORT if arguments.short else FULL
@@ -102,10 +104,6 @@ async def _latency(bootstrap: str, size: Size, _profiler: Profiler | None) -> Ta
 
 async def _sdk(bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
     return await measure_sdk(bootstrap)
-
-
-async def _redaction(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
-    return {REDACTION_TITLE: await asyncio.to_thread(measure_redaction)}
 
 
 async def _redaction(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> Tables:
@@ -154,7 +152,6 @@ FIGURES: dict[str, Callable[[str, Size, Profiler | None], Awaitable[Tables]]] = 
     "throughput": _throughput,
     "latency": _latency,
     "sdk": _sdk,
-    "redaction": _redaction,
     "redaction": _redaction,
     "scripts": _scripts,
     "start": _start,
