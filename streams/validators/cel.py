@@ -25,4 +25,4 @@ class CelEngine(ProcessEngine):
     def __init__(self, limits: Limits) -> None:
         if find_spec("cel_expr_python") is None:
             raise ModuleNotFoundError("there is no package cel-expr-python")
-        super().__init__("cel", limits)
+        super().__init__("cel", limits, stops_by_itself=False)

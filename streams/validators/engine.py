@@ -75,8 +75,8 @@ class Program(Protocol):
         Args:
             calls: of this script.
             seconds: time for all.
-            apart: whether in a process for scripts that are new or went over their limits, which
-                steps back behind all others.
+            apart: whether in a process for scripts that went over their limits, which steps back
+                behind all others.
 
         No call sees anything of another. A pass may end early without a fault: the rest is for
         the next one.

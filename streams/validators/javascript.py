@@ -30,7 +30,7 @@ class JavaScriptEngine(ProcessEngine):
                 "the package quickjs overwrites quickjs-ng, which has the same import name: "
                 "uninstall both first"
             )
-        super().__init__("js", limits)
+        super().__init__("js", limits, stops_by_itself=True)
 
 
 def _is_installed(distribution: str) -> bool:

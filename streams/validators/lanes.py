@@ -21,6 +21,11 @@ REGAINED = 0.1
 """Share of the time that passes which scripts that are judged apart may waste for ever."""
 
 
+LEAST_WAIT = 2
+MOST_WAIT = 4
+"""A batch waits for a new script for so many times the time of a call, if others waste time."""
+
+
 class Patience:
     """Time that partitions wait for scripts of which it may come to nothing.
 
@@ -37,14 +42,19 @@ class Patience:
 
     def charge(self, seconds: float) -> None:
         """Take off time that was wasted."""
-        self._left_s = max(0.0, self._left() - seconds)
+        self._left_s = max(0.0, self.left_s() - seconds)
         self._at_s = self._now()
 
-    def is_spent(self) -> bool:
-        """Return whether so much was wasted of late that less than half is left."""
-        return self._left() < self._most_s / 2
+    def is_spent(self, own_s: float = 0.0) -> bool:
+        """Return whether so much was wasted of late that less than half is left.
 
-    def _left(self) -> float:
+        Args:
+            own_s: what was wasted by who asks, which does not count.
+        """
+        return self.left_s() + own_s < self._most_s / 2
+
+    def left_s(self) -> float:
+        """Return how much is left."""
         return min(self._most_s, self._left_s + (self._now() - self._at_s) * REGAINED)
 
 
@@ -59,12 +69,22 @@ class Lanes:
         self._known = ThreadPoolExecutor(limits.processes, thread_name_prefix="scripts")
         self._trials = ThreadPoolExecutor(TRIALS, thread_name_prefix="new-scripts")
         self._apart = ThreadPoolExecutor(1, thread_name_prefix="suspect-scripts")
+        self._call_s = limits.call_s
         self._waiting_apart = 0
         self._patience = Patience(limits.program_s)
 
-    def is_under_attack(self) -> bool:
-        """Return whether scripts wasted so much of late that nobody may wait long for one."""
-        return self._patience.is_spent()
+    def wait_s(self) -> float:
+        """Return how long a batch may wait for a new script, which waits for others itself."""
+        least_s, most_s = LEAST_WAIT * self._call_s, MOST_WAIT * self._call_s
+        return max(least_s, min(most_s, self._patience.left_s()))
+
+    def is_under_attack(self, own_s: float) -> bool:
+        """Return whether scripts wasted so much of late that nobody may wait long for one.
+
+        Args:
+            own_s: what that one wasted, which is no reason to answer it less rightly.
+        """
+        return self._patience.is_spent(own_s)
 
     async def stop(self) -> None:
         """Wait for what is running."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 MIB = 1 << 20
 
-TRIALS = 2
+TRIALS = 3
 """New scripts that are tried at the same time."""
 
 
@@ -59,11 +59,6 @@ class Limits:
     def program_s(self) -> float:
         """Time that one script may waste in seconds."""
         return self.program_ms / 1_000
-
-    @property
-    def wait_s(self) -> float:
-        """How long a batch waits at most for a new script while others waste time."""
-        return 4 * self.call_s
 
     @property
     def memory_bytes(self) -> int:

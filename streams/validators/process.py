@@ -142,7 +142,7 @@ class SandboxProcess:
             "call_s": call_s,
         }
         # It ends between two calls by itself; late is one that does not get that far.
-        late_s = seconds + GRACE_S + (0 if len(explain) == 1 else call_s)
+        late_s = max(seconds, self._call_s) + (0 if len(explain) == 1 else call_s) + GRACE_S
         return self._ask(orjson.dumps(request) + b"\n" + b"".join(texts), late_s)
 
     def _ask(self, request: bytes, seconds: float) -> Reply:

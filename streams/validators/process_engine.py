@@ -41,58 +41,57 @@ class ProcessEngine:
     Args:
         name: of the engine.
         limits: what a script may cost.
+        stops_by_itself: whether the engine ends a script in its process when its time is over.
     """
 
-    def __init__(self, name: str, limits: Limits) -> None:
-        self._name = name
-        self._processes = ProcessPool(name, limits)
-        self._apart = ProcessPool(name, limits, steps_back=True)
+    def __init__(self, name: str, limits: Limits, *, stops_by_itself: bool) -> None:
+        self.name = name
+        self.stops_by_itself = stops_by_itself
+        self.processes = ProcessPool(name, limits)
+        self.apart = ProcessPool(name, limits, apart=True)
 
     def stop(self) -> None:
         """See `Engine`."""
-        self._processes.stop()
-        self._apart.stop()
+        self.processes.stop()
+        self.apart.stop()
 
     def compile(self, source: str) -> ProcessProgram:
         """See `Engine`."""
         if len(source) > MAX_SOURCE_CHARS:
             raise NotCompiled(
-                f"{self._name}: the script has {len(source):,} characters, "
+                f"{self.name}: the script has {len(source):,} characters, "
                 f"at most {MAX_SOURCE_CHARS:,} are allowed"
             )
-        reply = self._apart.ask(source, [], [], COMPILE_S)
+        reply = self.processes.ask(source, [], [], COMPILE_S)
         if reply.fault is not None:  # a process that was killed says nothing about the script
-            reply = self._apart.ask(source, [], [], COMPILE_S)
+            reply = self.processes.ask(source, [], [], COMPILE_S)
         if reply.refusal is not None:
-            raise NotCompiled(f"{self._name}{reply.refusal}")
+            raise NotCompiled(f"{self.name}{reply.refusal}")
         if reply.fault is not None:
             failure = EngineFailed if reply.fault.starved else NotCompiled
-            raise failure(f"{self._name}: when it was compiled, it {reply.fault.message}, twice")
-        return ProcessProgram(self._name, source, self._processes, self._apart)
+            raise failure(f"{self.name}: when it was compiled, it {reply.fault.message}, twice")
+        return ProcessProgram(self, source)
 
 
 class ProcessProgram:
     """A script that has compiled in a sandbox process; see `Program`."""
 
-    is_cheap_to_stop = False
-
-    def __init__(self, name: str, source: str, processes: ProcessPool, apart: ProcessPool) -> None:
-        self._name = name
+    def __init__(self, engine: ProcessEngine, source: str) -> None:
+        self.is_cheap_to_stop = engine.stops_by_itself
+        self._engine = engine
         self._source = source
-        self._processes = processes
-        self._apart = apart
 
     def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
         """See `Program`."""
         calls = first_calls(calls)
         texts = [text for call in calls for text in (call.data, call.ctx)]
         explain = [call.kind == "validator" for call in calls]
-        processes = self._apart if apart else self._processes
+        processes = self._engine.apart if apart else self._engine.processes
         reply = processes.ask(self._source, texts, explain, seconds)
         fault = reply.fault
         if reply.refusal is not None:  # it compiled before, so that this is not the script's
             fault = Fault("limit", f"failed to compile again ({reply.refusal})")
-        return Pass([_answer(self._name, line) for line in reply.lines], fault, reply.used_s)
+        return Pass([_answer(self._engine.name, line) for line in reply.lines], fault, reply.used_s)
 
 
 def _answer(name: str, line: bytes) -> ScriptAnswer:

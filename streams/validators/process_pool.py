@@ -1,6 +1,6 @@
 """The sandbox processes of one engine: lent out one by one, replaced when they are lost.
 
-Once one was lost, another stands ready beside those in use, so that nobody waits for a new start.
+One more than are in use may stand ready, so that nobody waits for a start but the first of all.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ class ProcessPool:
     Args:
         engine: `cel` or `js`.
         limits: what a script may cost.
-        steps_back: whether the processes run when others have no need of the CPU.
+        apart: whether it is for scripts that went over their limits: then the processes run when
+            others have no need of the CPU, and none stands ready.
     """
 
-    def __init__(self, engine: str, limits: Limits, *, steps_back: bool = False) -> None:
-        self._steps_back = steps_back
+    def __init__(self, engine: str, limits: Limits, *, apart: bool = False) -> None:
+        self._steps_back = apart
+        self._has_spare = not apart
         self._engine = engine
         self._limits = limits
         self._lock = threading.Lock()
         self._idle: deque[SandboxProcess] = deque()
-        self._had_losses = False
         self._is_stopped = False
 
     def stop(self) -> None:
@@ -75,13 +76,12 @@ class ProcessPool:
                 process.end()
             else:
                 process = self._start()
-            if self._had_losses and not self._idle:
+            if self._has_spare and not self._idle:
                 self._idle.append(self._start())
         return process
 
     def _give_back(self, process: SandboxProcess) -> None:
         with self._lock:
-            self._had_losses |= process.is_lost
             if not (process.is_lost or self._is_stopped):
                 self._idle.appendleft(process)  # before those that are still starting
                 return

@@ -68,8 +68,8 @@ class PythonEngine:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._pool = _pool(limits.processes)
-        self._apart = _pool(TRIALS + 1)
+        self._pool = _pool(1, limits.processes + TRIALS)
+        self._apart = _pool(0, 1)
 
     @property
     def call_s(self) -> float:
@@ -91,7 +91,7 @@ class PythonEngine:
     def _check(self, text: str) -> None:
         """Compile a program by running it on nothing."""
         for _ in range(2):  # a process that was killed meanwhile says nothing about the script
-            fault = self.feed(text, [], COMPILE_S, apart=True).fault
+            fault = self.feed(text, [], COMPILE_S).fault
             if fault is None:
                 return
             if fault.outcome == "error":
@@ -126,10 +126,10 @@ class PythonEngine:
         return Feed(printed.output.split("\n")[:-1], fault, used_s)
 
 
-def _pool(most: int) -> Monty:
-    """Return a started pool of so many processes at most."""
+def _pool(least: int, most: int) -> Monty:
+    """Return a started pool of so many processes."""
     pool = Monty(
-        min_processes=1,
+        min_processes=least,
         max_processes=most,
         request_timeout=10,  # a backstop: the limit of a feed, with its grace, is far shorter
         feed_duration_limit_grace=GRACE_S,

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 STARVED_FACTOR = 4
 """A call that got no CPU in its time gets this many times as much: it is not to blame."""
 
-STARVED_TRIALS = 3
-"""So often a new script is tried, for twice as long each time, while it gets no CPU."""
-
 MAX_TRIES = 2
 """Of a call that was perhaps not to blame: its process crashed, or got no CPU."""
 
@@ -130,14 +127,10 @@ class Round:
 
         One that is dear to stop gets the whole time of a call, and no second try if it needs more.
         """
-        self._is_apart = True
         seconds = self._limits.trial_s if program.is_cheap_to_stop else self._limits.call_s
-        for _ in range(STARVED_TRIALS):
-            self._run(program, self._calls[:1], seconds)
-            if self._fault is None or not self._fault.starved:
-                break
-            seconds *= 2
-        self._is_apart = False
+        self._run(program, self._calls[:1], seconds)
+        if self._fault is not None and self._fault.starved:
+            self._run(program, self._calls[:1], seconds * STARVED_FACTOR)
         self.is_new = False
         if self._fault is not None and self._is_to_blame:
             self._strike(self._fault)
@@ -223,7 +216,10 @@ class Round:
         cost_s = self._allowance.charge(result.used_s, len(result.answers))
         self._left_s -= cost_s
         self._charged_s += cost_s
-        self._take(result, is_alone=len(calls) == 1, has_time=seconds >= self._limits.call_s)
+        if result.fault is not None and not result.answers:
+            self.wasted_s += min(result.used_s, seconds)  # the end of a process is not its own
+        has_time = max(seconds, result.used_s) >= self._limits.call_s
+        self._take(result, is_alone=len(calls) == 1, has_time=has_time)
 
     def _take(self, result: Pass, *, is_alone: bool, has_time: bool) -> None:
         if result.answers:
@@ -235,7 +231,6 @@ class Round:
             self._answers.append(ScriptAnswer("error", cut(f"{self.engine}: {fault.message}")))
             self._fault = None
         elif fault is not None and not self._is_cut:
-            self.wasted_s += result.used_s
             self._tries += has_time
             self._is_to_blame = _is_proof(fault, is_alone=is_alone, has_time=has_time)
 

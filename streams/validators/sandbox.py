@@ -138,7 +138,8 @@ class ScriptSandbox:
         """Return the answers of each script; of one that is late, those there are when time is up.
 
         While scripts waste time, the batch waits for one that went over its limits no longer than
-        a call may take, and for a new one, which has to wait for others, four times as long.
+        a call may take, and for a new one, which has to wait for others, as long as there is
+        patience, at most four times as long.
         """
         lanes = self._started
         tasks = {asyncio.create_task(self._answers(one, lanes)): one for one in rounds}
@@ -149,14 +150,8 @@ class ScriptSandbox:
         began_s = time.monotonic()
         while waiting:
             _, waiting = await asyncio.wait(waiting, timeout=self._limits.call_s)
-            if waiting and lanes.is_under_attack():
-                is_up = time.monotonic() - began_s > self._limits.wait_s
-                late = {
-                    task
-                    for task in waiting
-                    if tasks[task].is_doubtful or (is_up and tasks[task].is_new)
-                }
-                waiting -= late
+            is_up = time.monotonic() - began_s > lanes.wait_s()
+            waiting -= {task for task in waiting if _is_late(tasks[task], lanes, is_up=is_up)}
         return [task.result() if task.done() else one.so_far() for task, one in tasks.items()]
 
     async def _answers(self, round_: Round, lanes: Lanes) -> list[ScriptAnswer]:
@@ -193,3 +188,9 @@ class ScriptSandbox:
             return round_.wasted_s - before_s
 
         return step
+
+
+def _is_late(round_: Round, lanes: Lanes, *, is_up: bool) -> bool:
+    """Return whether a batch goes on without the answers of a script."""
+    may_be_late = round_.is_doubtful or (round_.is_new and is_up)
+    return may_be_late and lanes.is_under_attack(round_.wasted_s)

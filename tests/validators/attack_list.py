@@ -6,7 +6,13 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from streams.validators.engine import CRASHED, TOO_LARGE, TOO_LONG
+
 _DATA = '{"n": 1, "amount": 5, "tpl": "{0.__class__}"}'
+
+
+LIMITS = (TOO_LONG, TOO_LARGE, CRASHED)
+"""How a limit may read. Which one is met first depends on the machine."""
 
 
 class Attack(NamedTuple):
@@ -17,14 +23,29 @@ class Attack(NamedTuple):
         name: unique within the language.
         source: the script.
         data: the event's data, JSON.
-        expect: the outcomes that are right; a pass is right only where the attack gains nothing.
+        expect: the outcomes that are right, each with words of its message; a pass is right only
+            where the attack gains nothing.
     """
 
     engine: str
     name: str
     source: str
     data: bytes
-    expect: frozenset[str]
+    expect: tuple[tuple[str, str], ...]
+
+    @property
+    def outcomes(self) -> frozenset[str]:
+        """The outcomes that are right."""
+        return frozenset(outcome for outcome, _ in self.expect)
+
+    def is_right(self, outcome: str, message: str) -> bool:
+        """Return whether an outcome is right, and for the right reason.
+
+        A message may have more around it, as that of a cause of a verdict has.
+        """
+        if outcome == "limit" and "limit" in self.outcomes:
+            return any(words in message for words in LIMITS)
+        return any(outcome == right and words in message for right, words in self.expect)
 
 
 def load_attacks(canary: Path) -> list[Attack]:
@@ -40,7 +61,7 @@ def load_attacks(canary: Path) -> list[Attack]:
             one["name"],
             _text(one["source"]).replace("{canary}", str(canary)),
             _text(one.get("data", _DATA)).encode(),
-            frozenset(one["expect"]),
+            tuple(one["expect"].items()),
         )
         for one in listed
     ]

@@ -94,6 +94,12 @@ def ask() -> Iterator[Asker]:
 
 
 @pytest.fixture
+def patient_ask() -> Iterator[Asker]:
+    """Return a sandbox of this test alone, which judges every script, however many are bad."""
+    yield from _started(Limits(program_ms=60_000, batch_ms=60_000))
+
+
+@pytest.fixture
 def fresh_ask() -> Iterator[Asker]:
     """Return a sandbox of this test alone, with the default limits."""
     yield from _started(Limits())
