@@ -16,8 +16,9 @@ import psutil
 
 from benchmarks.standard_job import FLOW, LAST_STEP, NODES, definition, events, make_event
 from schemas.wire import decode_event
+from streams.engine.batches import Record
 from streams.engine.definitions import Definitions
-from streams.engine.partition import Partition, Record
+from streams.engine.partition import Partition
 from streams.lifecycle import tune_process
 
 if TYPE_CHECKING:

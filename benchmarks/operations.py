@@ -16,8 +16,9 @@ from benchmarks.standard_job import LAST_STEP, NODES, PARTITIONS, definition, ma
 from benchmarks.throughput import BATCH_BYTES, STALL_S, append, wait_for_commits
 from schemas.partitioning import murmur2_partition
 from schemas.wire import decode_event
+from streams.engine.batches import Record
 from streams.engine.definitions import Definitions
-from streams.engine.partition import Partition, Record
+from streams.engine.partition import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,7 @@ from schemas.checks import check_ts
 from schemas.errors import InvalidEvent
 from schemas.limits import MAX_EVENT_BYTES
 from schemas.wire import decode_event, encode_json
-from streams.engine.partition import Record
+from streams.engine.batches import Record
 from streams.errors import EXIT_SETTINGS, DulyError
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from schemas.topics import EVENTS
-from streams.engine.partition import Judged, Partition, Record
+from streams.engine.batches import Judged, Record
+from streams.engine.partition import Partition
 from streams.recording import BadLine, decode_line, numbered_lines
 
 if TYPE_CHECKING:

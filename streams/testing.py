@@ -16,8 +16,9 @@ import orjson
 from producer_sdk.testing import recorded
 from schemas.topics import EVENTS
 from schemas.wire import decode_event, encode_json
+from streams.engine.batches import Judged, Record
 from streams.engine.definitions import Definitions
-from streams.engine.partition import Judged, Partition, Record
+from streams.engine.partition import Partition
 from streams.flow_files import load_flow_file
 from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox

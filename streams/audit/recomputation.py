@@ -14,7 +14,8 @@ from schemas.errors import DeadLetterReason, InvalidEvent
 from schemas.partitioning import murmur2_partition
 from schemas.wire import check_key, decode_event
 from streams.audit.stated import life_of
-from streams.engine.partition import Judged, Partition, Record
+from streams.engine.batches import Judged, Record
+from streams.engine.partition import Partition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -13,7 +13,7 @@ from streams.cli.screen import complain, data, say, verdict_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.engine.partition import Judged
+    from streams.engine.batches import Judged
     from streams.recording import BadLine
 
 

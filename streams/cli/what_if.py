@@ -10,8 +10,9 @@ import orjson
 from streams.audit.recomputation import judge
 from streams.audit.stated import Life, life_of
 from streams.cli.screen import reasons
+from streams.engine.batches import Record
 from streams.engine.deadlines import OUTAGE_NS
-from streams.engine.partition import Partition, Record
+from streams.engine.partition import Partition
 from streams.engine.state import read_header
 
 if TYPE_CHECKING:

@@ -10,12 +10,21 @@ is put in that order at the end: how records are batched changes nothing.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from schemas.ids import state_key
 from streams.engine.absences import read_deadlines, read_owed, read_timeouts
+from streams.engine.batches import (
+    AT_EVENT,
+    AT_INSTANT,
+    Batch,
+    Judged,
+    Passage,
+    Place,
+    Record,
+    Refused,
+    VerdictOut,
+)
 from streams.engine.causes import read_causes
 from streams.engine.deadlines import OUTAGE_NS, Gap, Waking, Wheel
 from streams.engine.dependencies import Question, judge_dirty
@@ -29,8 +38,6 @@ from streams.engine.window import forgotten_at, next_due
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from schemas.errors import DeadLetterReason
-    from schemas.wire import Event
     from streams.engine.definitions import Definitions
     from streams.engine.scripts import ScriptAnswer, ScriptCall
 
@@ -40,115 +47,6 @@ _TRIGGERS: Final[dict[str, Trigger]] = {
     "passed": "definition",
 }
 """What an instant that changed the verdict was: each status can come of one kind of instant only."""
-
-
-class Record(NamedTuple):
-    """A record of the events topic. Without an event, time passes all the same: a clock record or a dead letter."""
-
-    offset: int
-    timestamp_ns: int
-    event: Event | None
-
-
-class VerdictOut(NamedTuple):
-    """A verdict to produce."""
-
-    key: bytes
-    value: bytes
-    status: str
-    trigger: str
-    due_ns: int | None
-    """The due instant that made it, or None if an event did."""
-    decided_at_ns: int = 0
-    cause_kinds: tuple[str, ...] = ()
-
-
-class Refused(NamedTuple):
-    """An event that its run has no room for, to become a dead letter (R20)."""
-
-    offset: int
-    reason: DeadLetterReason
-    message: str
-
-
-@dataclass(slots=True)
-class Judged:
-    """The effects of a batch, each in log order."""
-
-    verdicts: list[VerdictOut] = field(default_factory=list[VerdictOut])
-    states: list[tuple[bytes, bytes | None, int]] = field(
-        default_factory=list[tuple[bytes, bytes | None, int]]
-    )
-    """Key, stored form (None to remove it) and source offset, for the changelog."""
-    refused: list[Refused] = field(default_factory=list[Refused])
-    learned: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
-    """Records for the definitions topic; they must be there before the states that name them."""
-    counts: Counter[str] = field(default_factory=Counter[str])
-    """How the events were received."""
-
-
-_AT_INSTANT, _AT_EVENT = False, True
-
-
-class _Place(NamedTuple):
-    """Where in the log something was decided; sorts as things are said (R15)."""
-
-    position: int
-    at_event: bool
-    instant_ns: int
-    opened_offset: int
-
-
-class _Passage:
-    """One run on its way through a batch."""
-
-    __slots__ = (
-        "applied",
-        "asked",
-        "changed",
-        "events",
-        "key",
-        "next_event",
-        "plain",
-        "run",
-        "stored",
-        "taking",
-        "tombstone_offset",
-    )
-
-    def __init__(self, key: bytes, run: Run | None, stored: bytes | None) -> None:
-        self.key = key
-        self.run = run
-        self.stored = stored
-        self.applied = -1 if run is None else run.offset
-        """Offset up to which the run as loaded has its events."""
-        self.events: list[int] = []
-        """Where in the batch the run's events are."""
-        self.next_event = 0
-        self.taking = False
-        """An event was received and is being judged: a script may be awaited."""
-        self.plain = False
-        """The event at hand was taken by plain.py, which judges it but for its validator."""
-        self.asked: list[Question] = []
-        self.changed = False
-        self.tombstone_offset: int | None = None
-
-
-class _Batch:
-    """What all runs of a batch share."""
-
-    def __init__(self, records: Sequence[Record], clock_ns: int) -> None:
-        self.records = records
-        self.clocks: list[int] = []
-        """The stream clock just after each record."""
-        for record in records:
-            clock_ns = max(clock_ns, record.timestamp_ns)
-            self.clocks.append(clock_ns)
-        self.said: list[tuple[_Place, VerdictOut]] = []
-        self.refused: list[tuple[int, Refused]] = []
-        self.accepted = 0
-        """How many events plain.py took."""
-        self.judged = Judged()
 
 
 class Partition:
@@ -207,12 +105,12 @@ class Partition:
 
         Yields the script calls without whose answers no run can go on, and is sent the answers in the same order.
         """
-        batch = _Batch(records, self.clock_ns)
+        batch = Batch(records, self.clock_ns)
         passages = self._passages(batch)
         underway = passages
         while underway:
             asked: list[Question] = []
-            blocked: list[_Passage] = []
+            blocked: list[Passage] = []
             for passage in underway:
                 if questions := self._advance(passage, batch):
                     asked += questions
@@ -227,9 +125,9 @@ class Partition:
 
     # -- the runs of a batch -----------------------------------------------------------------------------------------
 
-    def _passages(self, batch: _Batch) -> list[_Passage]:
+    def _passages(self, batch: Batch) -> list[Passage]:
         """Return the runs that a batch concerns: those with events in it, in order, then those that fall due."""
-        found: dict[bytes, _Passage] = {}
+        found: dict[bytes, Passage] = {}
         get = found.get
         for position, record in enumerate(batch.records):
             event = record.event
@@ -247,11 +145,11 @@ class Partition:
                         found[waking.key] = self._load(waking.key)
         return list(found.values())
 
-    def _load(self, key: bytes) -> _Passage:
+    def _load(self, key: bytes) -> Passage:
         stored = self.runs.get(key)
         if isinstance(stored, bytes):
-            return _Passage(key, decode_run(key, stored, self._definitions), stored)
-        return _Passage(key, stored, None)
+            return Passage(key, decode_run(key, stored, self._definitions), stored)
+        return Passage(key, stored, None)
 
     def _put_off(self, waking: Waking, until_ns: int) -> bool:
         """Put a wheel entry off if its run need not be looked at up to `until_ns`, without decoding the run."""
@@ -269,7 +167,7 @@ class Partition:
         (self._forget if wake_at is None else self._due).schedule(waking._replace(due_ns=instant))
         return True
 
-    def _advance(self, passage: _Passage, batch: _Batch) -> list[Question]:
+    def _advance(self, passage: Passage, batch: Batch) -> list[Question]:
         """Take a run as far through the batch as it gets; returns the questions that it stops at."""
         events = passage.events
         while True:
@@ -287,7 +185,7 @@ class Partition:
 
     # -- time --------------------------------------------------------------------------------------------------------
 
-    def _let_time_pass(self, passage: _Passage, until: int, batch: _Batch) -> None:
+    def _let_time_pass(self, passage: Passage, until: int, batch: Batch) -> None:
         """Fire what falls due up to the record at that position, inclusive, in order of instant (R13)."""
         clocks = batch.clocks
         run = passage.run
@@ -311,20 +209,20 @@ class Partition:
             else:
                 self._fire(run, instant, position, batch)
 
-    def _fire(self, run: Run, instant: int, position: int, batch: _Batch) -> None:
+    def _fire(self, run: Run, instant: int, position: int, batch: Batch) -> None:
         for entry in run.waiting.values():
             run.mark(entry.node, (entry,))
         judge_dirty(run, instant)
         self._decide(
             run,
             instant,
-            _Place(position, _AT_INSTANT, instant, run.opened_offset),
+            Place(position, AT_INSTANT, instant, run.opened_offset),
             batch,
         )
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    def _take(self, passage: _Passage, position: int, batch: _Batch) -> bool:
+    def _take(self, passage: Passage, position: int, batch: Batch) -> bool:
         """Let an event into its run; True if it must be judged now."""
         offset, recorded_at, event = batch.records[position]
         now = batch.clocks[position]
@@ -363,7 +261,7 @@ class Partition:
         passage.changed = passage.taking = True
         return True
 
-    def _offer_lessons(self, run: Run, node: str, now: int, batch: _Batch) -> None:
+    def _offer_lessons(self, run: Run, node: str, now: int, batch: Batch) -> None:
         """Make what the run's events teach known to later runs, unless it is wrong (R14, R18)."""
         if node in run.definition.problems:
             return
@@ -373,7 +271,7 @@ class Partition:
         if record := self._definitions.offer(run.flow, node, given, options, now):
             batch.judged.learned.append(record)
 
-    def _judge_event(self, passage: _Passage, batch: _Batch) -> list[Question]:
+    def _judge_event(self, passage: Passage, batch: Batch) -> list[Question]:
         """Judge what the event at hand touches and decide; returns the questions that stand in the way."""
         if passage.asked:
             asked, passage.asked = passage.asked, []
@@ -393,12 +291,12 @@ class Partition:
         else:
             run.owed = read_owed(run)
             read_deadlines(run, now)
-        self._decide(run, now, _Place(position, _AT_EVENT, 0, 0), batch)
+        self._decide(run, now, Place(position, AT_EVENT, 0, 0), batch)
         return []
 
     # -- decisions ---------------------------------------------------------------------------------------------------
 
-    def _decide(self, run: Run, now: int, place: _Place, batch: _Batch) -> None:
+    def _decide(self, run: Run, now: int, place: Place, batch: Batch) -> None:
         run.touched_at = now
         decision = decide(run, now)
         if is_news(run, decision):
@@ -419,7 +317,7 @@ class Partition:
         if run.wake_at is None:
             run.forget_at = forgotten_at(run)
 
-    def _finish(self, passages: list[_Passage], batch: _Batch) -> Judged:
+    def _finish(self, passages: list[Passage], batch: Batch) -> Judged:
         judged = batch.judged
         if batch.accepted:
             judged.counts["accepted"] += batch.accepted
@@ -431,7 +329,7 @@ class Partition:
             self._store(passage, judged)
         return judged
 
-    def _store(self, passage: _Passage, judged: Judged) -> None:
+    def _store(self, passage: Passage, judged: Judged) -> None:
         key, run = passage.key, passage.run
         if run is None:
             if passage.tombstone_offset is not None:

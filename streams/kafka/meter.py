@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from schemas.errors import DeadLetterReason
-    from streams.engine.partition import Judged, VerdictOut
+    from streams.engine.batches import Judged, VerdictOut
     from streams.engine.scripts import ScriptCall
 
 NS_PER_S = 1_000_000_000

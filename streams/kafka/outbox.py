@@ -21,7 +21,7 @@ from streams.kafka.mailbox import Mailbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from streams.engine.partition import Judged
+    from streams.engine.batches import Judged
     from streams.kafka.batch_producer import Appended
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from schemas.errors import DeadLetterReason
-    from streams.engine.partition import Judged, Partition, Record
+    from streams.engine.batches import Judged, Record
+    from streams.engine.partition import Partition
     from streams.engine.scripts import ScriptAnswer, ScriptCall
 
 log = get_logger(__name__)

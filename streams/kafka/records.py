@@ -8,7 +8,7 @@ from schemas import headers
 from schemas.errors import DeadLetterReason, InvalidEvent
 from schemas.partitioning import murmur2_partition
 from schemas.wire import check_key, decode_event
-from streams.engine.partition import Record
+from streams.engine.batches import Record
 from streams.kafka.dead_letters import dead_letter
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ from schemas.topics import EVENTS
 from schemas.v1.event import Event as EventModel
 from schemas.wire import Event, check_key, decode_event
 from streams.engine.definitions import Definitions
-from streams.engine.partition import Judged, Partition
+from streams.engine.partition import Partition
 from streams.engine.partition import Record as StreamRecord
 from streams.engine.scripts import ScriptCall
 from streams.settings import Settings as WorkerSettings
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     from producer_sdk._wire import Record
+    from streams.engine.batches import Judged
 
     ScriptKind: TypeAlias = Literal["validator", "filter"]
 

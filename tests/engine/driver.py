@@ -9,9 +9,10 @@ import orjson
 
 from schemas.ids import state_key
 from schemas.wire import Event, decode_event
+from streams.engine.batches import Judged, Record
 from streams.engine.deadlines import MS, ceil_ms
 from streams.engine.definitions import Definitions
-from streams.engine.partition import Judged, Partition, Record
+from streams.engine.partition import Partition
 from streams.engine.runs import Run
 from streams.engine.scripts import ScriptAnswer, ScriptCall
 from streams.engine.state import decode_run, encode_run

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.wire import Event
-    from streams.engine.partition import Record
+    from streams.engine.batches import Record
 
 
 class Case(NamedTuple):

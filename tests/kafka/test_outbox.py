@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from schemas.headers import GENERATION, OFFSET, PRODUCED_AT
-from streams.engine.partition import Judged, VerdictOut
+from streams.engine.batches import Judged, VerdictOut
 from streams.kafka.batch_producer import OutRecord
 from streams.kafka.outbox import Outbox, Work
 from tests.kafka.ports import DESTINATIONS, Log

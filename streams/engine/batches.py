@@ -1,0 +1,124 @@
+"""What goes into a partition and what comes out: a batch of records, the runs on their way through it, its effects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.errors import DeadLetterReason
+    from schemas.wire import Event
+    from streams.engine.dependencies import Question
+    from streams.engine.runs import Run
+
+
+class Record(NamedTuple):
+    """A record of the events topic. Without an event, time passes all the same: a clock record or a dead letter."""
+
+    offset: int
+    timestamp_ns: int
+    event: Event | None
+
+
+class VerdictOut(NamedTuple):
+    """A verdict to produce."""
+
+    key: bytes
+    value: bytes
+    status: str
+    trigger: str
+    due_ns: int | None
+    """The due instant that made it, or None if an event did."""
+    decided_at_ns: int = 0
+    cause_kinds: tuple[str, ...] = ()
+
+
+class Refused(NamedTuple):
+    """An event that its run has no room for, to become a dead letter (R20)."""
+
+    offset: int
+    reason: DeadLetterReason
+    message: str
+
+
+@dataclass(slots=True)
+class Judged:
+    """The effects of a batch, each in log order."""
+
+    verdicts: list[VerdictOut] = field(default_factory=list[VerdictOut])
+    states: list[tuple[bytes, bytes | None, int]] = field(
+        default_factory=list[tuple[bytes, bytes | None, int]]
+    )
+    """Key, stored form (None to remove it) and source offset, for the changelog."""
+    refused: list[Refused] = field(default_factory=list[Refused])
+    learned: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
+    """Records for the definitions topic; they must be there before the states that name them."""
+    counts: Counter[str] = field(default_factory=Counter[str])
+    """How the events were received."""
+
+
+AT_INSTANT, AT_EVENT = False, True
+
+
+class Place(NamedTuple):
+    """Where in the log something was decided; sorts as things are said (R15)."""
+
+    position: int
+    at_event: bool
+    instant_ns: int
+    opened_offset: int
+
+
+class Passage:
+    """One run on its way through a batch."""
+
+    __slots__ = (
+        "applied",
+        "asked",
+        "changed",
+        "events",
+        "key",
+        "next_event",
+        "plain",
+        "run",
+        "stored",
+        "taking",
+        "tombstone_offset",
+    )
+
+    def __init__(self, key: bytes, run: Run | None, stored: bytes | None) -> None:
+        self.key = key
+        self.run = run
+        self.stored = stored
+        self.applied = -1 if run is None else run.offset
+        """Offset up to which the run as loaded has its events."""
+        self.events: list[int] = []
+        """Where in the batch the run's events are."""
+        self.next_event = 0
+        self.taking = False
+        """An event was received and is being judged: a script may be awaited."""
+        self.plain = False
+        """The event at hand was taken by plain.py, which judges it but for its validator."""
+        self.asked: list[Question] = []
+        self.changed = False
+        self.tombstone_offset: int | None = None
+
+
+class Batch:
+    """What all runs of a batch share."""
+
+    def __init__(self, records: Sequence[Record], clock_ns: int) -> None:
+        self.records = records
+        self.clocks: list[int] = []
+        """The stream clock just after each record."""
+        for record in records:
+            clock_ns = max(clock_ns, record.timestamp_ns)
+            self.clocks.append(clock_ns)
+        self.said: list[tuple[Place, VerdictOut]] = []
+        self.refused: list[tuple[int, Refused]] = []
+        self.accepted = 0
+        """How many events plain.py took."""
+        self.judged = Judged()
