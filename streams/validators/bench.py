@@ -71,6 +71,9 @@ class Bench:
     def know(self, engine: str, source: str) -> None:
         """Note that the script has answered a call, or is refused, which costs nothing either."""
         with self._lock:
+            record = self._records.get((engine, source))
+            if record is not None and not (record.strikes or record.benched):
+                del self._records[engine, source]
             self._known[engine, source] = None
             self._known.move_to_end((engine, source))
             if len(self._known) > MAX_REMEMBERED:
@@ -111,6 +114,7 @@ class Bench:
                 return
             record = self._record(engine, source)
             record.wasted_s += seconds
+            record.last_s = self._now()  # it is a suspect: its next call is not tried first
             if record.wasted_s < 2 * self._call_s:
                 return
             record.wasted_s = 0.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _Args = TypeVarTuple("_Args")
 _Result = TypeVar("_Result")
 
-REGAINED = 0.1
+REGAINED = 0.2
 """Share of the time that passes which scripts that are judged apart may waste for ever."""
 
 
@@ -70,7 +70,6 @@ class Lanes:
         self._trials = ThreadPoolExecutor(TRIALS, thread_name_prefix="new-scripts")
         self._apart = ThreadPoolExecutor(1, thread_name_prefix="suspect-scripts")
         self._call_s = limits.call_s
-        self._waiting_apart = 0
         self._patience = Patience(limits.program_s)
 
     def wait_s(self) -> float:
@@ -106,7 +105,8 @@ class Lanes:
     async def apart(self, function: Callable[[], float]) -> bool:
         """Run a function for a script that went over its limits, in its turn.
 
-        It does not wait for others when much was wasted of late: it is turned away at once.
+        It is turned away at once when much was wasted of late: what such scripts take from others,
+        as CPU, is bounded too.
 
         Args:
             function: runs it, and returns what it wasted, in seconds.
@@ -114,20 +114,15 @@ class Lanes:
         Returns:
             Whether it was run.
         """
-        has_to_wait = self._waiting_apart > 0
-        if has_to_wait and self._patience.is_spent():
+        if self._patience.is_spent():
             return False
-        self._waiting_apart += 1
-        try:
-            return await _in_thread(self._apart, self._run_apart, function, has_to_wait)
-        finally:
-            self._waiting_apart -= 1
+        return await _in_thread(self._apart, self._run_apart, function)
 
     def _try(self, function: Callable[[], float]) -> None:
         self._patience.charge(function())
 
-    def _run_apart(self, function: Callable[[], float], has_waited: bool) -> bool:  # noqa: FBT001  # run_in_executor passes no keywords
-        if has_waited and self._patience.is_spent():
+    def _run_apart(self, function: Callable[[], float]) -> bool:
+        if self._patience.is_spent():  # by those that it waited for
             return False
         self._patience.charge(function())
         return True

@@ -27,7 +27,7 @@ class Limits:
     """Time that one script may waste within one batch: cheap calls do not count.
 
     And that all scripts that are judged apart may waste at a stretch, of which they get back a
-    tenth of the time that passes.
+    fifth of the time that passes.
     """
 
     batch_ms: int = 1_000

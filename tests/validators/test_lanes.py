@@ -41,28 +41,14 @@ def test_patience_is_regained_with_time() -> None:
     assert patience.left_s() == 0.25
 
 
-def test_a_script_that_is_judged_apart_is_turned_away_rather_than_waits_when_much_was_wasted() -> (
-    None
-):
+def test_scripts_that_went_over_their_limits_are_turned_away_when_much_was_wasted() -> None:
     async def ask() -> list[bool]:
         lanes = Lanes(Limits())
-        alone = await lanes.apart(lambda: 1.0)
-        release = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def hold() -> float:
-            asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
-            return 0.0
-
-        first = asyncio.create_task(lanes.apart(hold))
-        await asyncio.sleep(0)
-        second = await lanes.apart(lambda: 0.0)
-        release.set()
-        found = [alone, await first, second]
+        found = [await lanes.apart(lambda: 1.0), await lanes.apart(lambda: 0.0)]
         await lanes.stop()
         return found
 
-    assert asyncio.run(ask()) == [True, True, False]
+    assert asyncio.run(ask()) == [True, False]
 
 
 def storm(calls: list[ScriptCall], *, known: list[ScriptCall]) -> tuple[list[ScriptAnswer], float]:

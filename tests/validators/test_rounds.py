@@ -220,9 +220,17 @@ def test_cpu_time_without_any_answer_is_a_strike_in_the_end() -> None:
     """On a busy machine there may never be a try that has its whole time in one piece."""
     bench = Bench(Limits())
     bench.note_waste("python", "x", 0.06)
-    assert not bench.is_suspect("python", "x")
+    assert bench.is_suspect("python", "x")
+    assert bench.seconds_left("python", "x") == 0
     bench.note_waste("python", "x", 0.06)
     assert bench.seconds_left("python", "x") > 0
+
+
+def test_a_script_that_answers_after_all_is_no_suspect() -> None:
+    bench = Bench(Limits())
+    bench.note_waste("python", "x", 0.06)
+    bench.know("python", "x")
+    assert not bench.is_suspect("python", "x")
 
 
 def test_cpu_time_of_a_script_that_answers_is_no_strike() -> None:
