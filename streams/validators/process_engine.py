@@ -9,6 +9,7 @@ import orjson
 from streams.engine.scripts import ScriptAnswer
 from streams.validators.child.language import FALSE, NONE, TRUE
 from streams.validators.engine import (
+    CRASHED,
     MAX_SOURCE_CHARS,
     EngineFailed,
     Fault,
@@ -68,7 +69,8 @@ class ProcessEngine:
         if reply.refusal is not None:
             raise NotCompiled(f"{self.name}{reply.refusal}")
         if reply.fault is not None:
-            failure = EngineFailed if reply.fault.starved else NotCompiled
+            is_perhaps_ours = reply.fault.starved or reply.fault.message == CRASHED
+            failure = EngineFailed if is_perhaps_ours else NotCompiled
             raise failure(f"{self.name}: when it was compiled, it {reply.fault.message}, twice")
         return ProcessProgram(self, source)
 

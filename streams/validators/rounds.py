@@ -156,8 +156,9 @@ class Round:
         """Answer the rest as limits: the calls are not run, for this reason."""
         self.fail(self._unrun(reason))
 
-    def fail(self, answer: ScriptAnswer) -> None:
-        """Answer the rest alike: the script cannot be run."""
+    def fail(self, answer: ScriptAnswer, wasted_s: float = 0.0) -> None:
+        """Answer the rest alike: the script cannot be run, and found that out in `wasted_s`."""
+        self.wasted_s += wasted_s
         self._answers += [answer] * len(self._rest)
         self._fault = None
 

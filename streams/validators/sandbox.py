@@ -182,7 +182,8 @@ class ScriptSandbox:
             try:
                 run(self._scripts.get(round_.engine, round_.source))
             except EngineFailed as failure:
-                round_.fail(ScriptAnswer("limit", cut(str(failure))))
+                # As a rule the machine's fault; a script that crashes its engine is benched in time.
+                round_.fail(ScriptAnswer("limit", cut(str(failure))), self._limits.call_s)
             except NotCompiled as refusal:
                 round_.fail(ScriptAnswer("not_compiled", cut(str(refusal))))
             return round_.wasted_s - before_s
