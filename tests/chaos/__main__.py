@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.chaos.scenarios import Scenario
 
 AUDIT_PATIENCE_S = 20.0
+FILE_WIDTH = 220
+"""Characters of a line where there is no terminal to say how many."""
 
 Row = dict[str, Any]
 
@@ -82,7 +84,7 @@ def print_table(rows: list[Row]) -> None:
         table.add_column(column, justify="left" if column == "scenario" else "right")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
 
 
 if __name__ == "__main__":
