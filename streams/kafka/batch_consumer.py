@@ -33,8 +33,8 @@ FETCH_MAX_WAIT_MS = 200
 """How long a broker may hold an empty fetch. With Faust's 1 500, records that
 arrive just after a fetch without their partition wait for that long."""
 
-HELD_PATIENCE_S = 0.02
-"""How long a fetch waits while a partition is held, so that its release is noticed soon."""
+PATIENCE_S = 0.02
+"""How long a fetch waits while a partition is held or recovered, so that the end of it is noticed soon."""
 
 NO_GENERATION = -1
 
@@ -148,7 +148,9 @@ class BatchConsumer(driver.Consumer):
                 await asyncio.wait_for(self._wanted.wait(), timeout)
             return {}
         try:
-            return await self._getmany(wanted, HELD_PATIENCE_S if self._held else timeout)
+            # A release is to be noticed soon; so is the end of a recovery, which takes the changelogs out.
+            is_short = bool(self._held) or any(map(self._is_changelog_tp, wanted))
+            return await self._getmany(wanted, PATIENCE_S if is_short else timeout)
         except (CorruptRecordException, UnsupportedCodecError) as error:
             raise UnreadableRecords(await self._explain_unreadable(error)) from error
 
