@@ -35,8 +35,7 @@ A_NAME = "1 to 128 of the characters A-Z a-z 0-9 . _ -"
 
 _is_name = re.compile(NAME_PATTERN).fullmatch
 _is_decimal = re.compile(r"-?[0-9]{1,20}").fullmatch
-KNOWN_NAMES: set[str] = set()
-"""Names that were found right: the same few name nearly every event."""
+_known_names: set[str] = set()  # the same few name nearly every event
 _MAX_KNOWN_NAMES = 4_096
 _NODE_TYPES = frozenset(NODE_TYPES)
 _DEP_MODES = frozenset(DEP_MODES)
@@ -44,13 +43,13 @@ _DEP_MODES = frozenset(DEP_MODES)
 
 def check_name(value: Any, path: str) -> str:
     """Check a flow or node id."""
-    if type(value) is str and value in KNOWN_NAMES:
+    if type(value) is str and value in _known_names:
         return value
     if type(value) is not str or not _is_name(value):
         refuse(path, A_NAME, value)
-    if len(KNOWN_NAMES) >= _MAX_KNOWN_NAMES:
-        KNOWN_NAMES.clear()
-    KNOWN_NAMES.add(value)
+    if len(_known_names) >= _MAX_KNOWN_NAMES:
+        _known_names.clear()
+    _known_names.add(value)
     return value
 
 
@@ -70,8 +69,6 @@ def check_run_id(value: Any, path: str) -> str:
 
 def check_ts(value: Any, path: str) -> int:
     """Check an instant in nanoseconds since 1970; a decimal string of one is accepted."""
-    if type(value) is int and EARLIEST_TS_NS <= value <= LATEST_TS_NS:
-        return value
     if type(value) is str and _is_decimal(value):
         value = int(value)
     if type(value) is not int:

@@ -119,6 +119,4 @@ class Batch:
             self.clocks.append(clock_ns)
         self.said: list[tuple[Place, VerdictOut]] = []
         self.refused: list[tuple[int, Refused]] = []
-        self.accepted = 0
-        """How many events plain.py took."""
         self.judged = Judged()

@@ -58,11 +58,6 @@ class Wheel:
     def __len__(self) -> int:
         return len(self._earliest)
 
-    def looks_by(self, key: bytes, due_ns: int) -> bool:
-        """Tell whether the run will be looked at by then anyway."""
-        earliest = self._earliest.get(key)
-        return earliest is not None and earliest <= due_ns
-
     def schedule(self, waking: Waking) -> None:
         """Make sure that the run is looked at by then."""
         earliest = self._earliest.get(waking.key)

@@ -29,7 +29,7 @@ from streams.engine.causes import read_causes
 from streams.engine.deadlines import OUTAGE_NS, Gap, Waking, Wheel
 from streams.engine.dependencies import Question, judge_dirty
 from streams.engine.intake import OPTIONS, receive
-from streams.engine.plain import next_plain_due, take_plainly
+from streams.engine.plain import take_plainly
 from streams.engine.runs import SKEW_NS, Run
 from streams.engine.state import decode_run, encode_run, read_header, read_instants
 from streams.engine.verdicts import Trigger, decide, encode_verdict, is_news, state_verdict
@@ -128,12 +128,11 @@ class Partition:
     def _passages(self, batch: Batch) -> list[Passage]:
         """Return the runs that a batch concerns: those with events in it, in order, then those that fall due."""
         found: dict[bytes, Passage] = {}
-        get = found.get
         for position, record in enumerate(batch.records):
             event = record.event
             if event is not None:
                 key = state_key(event.flow, event.run_id)
-                passage = get(key)
+                passage = found.get(key)
                 if passage is None:
                     passage = found[key] = self._load(key)
                 passage.events.append(position)
@@ -242,7 +241,7 @@ class Partition:
             )
             return False
         if take_plainly(run, event, now, recorded_at, passage.asked):
-            batch.accepted += 1
+            batch.judged.counts["accepted"] += 1
             run.offset = max(run.offset, offset)
             passage.changed = passage.taking = passage.plain = True
             return True
@@ -286,7 +285,7 @@ class Partition:
         if plain:
             if run.owed:  # Nothing is said yet: only the next due instant moves.
                 run.touched_at = now
-                run.wake_at = next_plain_due(run, now)
+                run.wake_at = next_due(run, now, failed=False)
                 return []
         else:
             run.owed = read_owed(run)
@@ -319,8 +318,6 @@ class Partition:
 
     def _finish(self, passages: list[Passage], batch: Batch) -> Judged:
         judged = batch.judged
-        if batch.accepted:
-            judged.counts["accepted"] += batch.accepted
         judged.verdicts = [out for _, out in sorted(batch.said, key=lambda said: said[0])]
         judged.refused = [
             refused for _, refused in sorted(batch.refused, key=lambda refused: refused[0])
@@ -342,6 +339,4 @@ class Partition:
         at_rest = run.wake_at is None
         self.runs[key] = stored if at_rest else run
         instant = run.forget_at if run.wake_at is None else run.wake_at
-        wheel = self._forget if at_rest else self._due
-        if not wheel.looks_by(key, instant):
-            wheel.schedule(Waking(instant, run.opened_offset, key))
+        (self._forget if at_rest else self._due).schedule(Waking(instant, run.opened_offset, key))

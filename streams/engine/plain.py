@@ -3,8 +3,6 @@
 What the rules conclude of such an event is plain, and here it is done directly, for a third of the time. Whatever is
 not plain is left to them untouched. tests/engine/test_plain.py holds both ways to the same verdicts, states and
 instants.
-
-Conditions stand in a row, without a function for each: the calls would cost more than what they look at.
 """
 
 from __future__ import annotations
@@ -59,21 +57,6 @@ def take_plainly(
     if node.validator is not None:
         ask(run, node, entry, "validator", node.validator, questions)
     return True
-
-
-def next_plain_due(run: Run, now: int) -> int | None:
-    """Return what `window.next_due` does for a run that is owed events and was only met by plain ones."""
-    definition = run.definition
-    earliest: int | None = None
-    for instant in run.timeouts.values():
-        if instant > now and (earliest is None or instant < earliest):
-            earliest = instant
-    closing = ceil_ms(run.opened_at + definition.max_open_ns)
-    if earliest is None:
-        closing = min(closing, ceil_ms(run.last_arrival + definition.window_ns))
-    elif earliest < closing:
-        return earliest
-    return closing if closing > now else earliest
 
 
 def _is_ordinary(event: Event, definition: Definition, recorded_at: int) -> bool:

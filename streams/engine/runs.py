@@ -273,13 +273,6 @@ class Run:
         ]
         return min(firsts, key=_happened, default=None)
 
-    def any_counted(self) -> bool:
-        """Tell whether any event counts."""
-        for occurrences in self.nodes.values():  # noqa: SIM110 -- a loop costs less than any()
-            if occurrences.counted:
-                return True
-        return False
-
     def came(self, node: str) -> bool:
         """Tell whether the node has a counted event."""
         occurrences = self.nodes.get(node)

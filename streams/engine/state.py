@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
-from orjson import Fragment
 
 from schemas.wire import Event
 from streams.engine.absences import read_owed, read_timeouts
@@ -165,17 +164,14 @@ def _restore_entries(run: Run, body: dict[str, Any]) -> None:
 
 
 def _encode_entry(entry: Entry) -> tuple[Any, ...]:
-    flags = 0
-    if entry.stamped or entry.skewed or entry.literal:
-        flags = _STAMPED * entry.stamped | _SKEWED * entry.skewed | _LITERAL * entry.literal
     head = (
         entry.event_id,
         entry.node,
         entry.ts,
         entry.arrival,
-        Fragment(entry.data),
+        orjson.Fragment(entry.data),
         _CODES[entry.standing],
-        flags,
+        _STAMPED * entry.stamped | _SKEWED * entry.skewed | _LITERAL * entry.literal,
     )
     filtered, validated = entry.filtered, entry.validated
     if filtered is None and validated is None and entry.admitted_at == entry.arrival:

@@ -41,7 +41,7 @@ def decide(run: Run, now: int) -> Decision:
         return Decision("failed", causes, _NOBODY)
     if run.owed and not is_closed(run, now):
         return _UNDECIDED
-    if not run.any_counted():
+    if not any(occurrences.counted for occurrences in run.nodes.values()):
         return _UNDECIDED  # Nothing counted and nothing wrong: nothing to say.
     if run.owed:
         absent = frozenset((node, _absence(run, node)) for node in run.owed)

@@ -24,19 +24,11 @@ class Mailbox(Generic[T]):
     async def take(self) -> T:
         """Return the oldest item, waiting for one if need be."""
         await self._filled.wait()
-        item = self._items.popleft()
-        if not self._items:
-            self._filled.clear()
-        return item
+        return self._take()
 
     def take_now(self) -> T | None:
         """Return the oldest item if there is one."""
-        if not self._items:
-            return None
-        item = self._items.popleft()
-        if not self._items:
-            self._filled.clear()
-        return item
+        return self._take() if self._items else None
 
     async def take_all(self) -> list[T]:
         """Return all items, oldest first, waiting for one if need be."""
@@ -49,3 +41,9 @@ class Mailbox(Generic[T]):
         self._items.clear()
         self._filled.clear()
         return items
+
+    def _take(self) -> T:
+        item = self._items.popleft()
+        if not self._items:
+            self._filled.clear()
+        return item

@@ -37,12 +37,12 @@ log = get_logger(__name__)
 MOST_RECORDS = 20_000
 """Records between fetch and commit at which a partition is no longer fetched from."""
 
+MOST_BATCHES = 64
+"""The same in batches: one holds about 1 MiB at most, a single larger record apart."""
+
 JUDGED_AT_ONCE = 8_000
 """Records that are judged together where batches have gathered: a run's state is written once for
 all of them. More would keep the other partitions waiting for longer than a deadline may be late."""
-
-MOST_BATCHES = 64
-"""The same in batches: one holds about 1 MiB at most, a single larger record apart."""
 
 
 class Batch(Protocol):

@@ -62,8 +62,7 @@ class Decoder:
                     letter = dead_letter(record, error.reason, str(error))
                     decoded.dead_letters.append(letter)
                     decoded.reasons.append(error.reason)
-            # What `Record(…)` does, for half of its time.
-            append(tuple.__new__(Record, (record.offset, record.timestamp * NS_PER_MS, event)))
+            append(Record(record.offset, record.timestamp * NS_PER_MS, event))
         return decoded
 
     def _check_place(self, key: bytes, run_id: str) -> None:
