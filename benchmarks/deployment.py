@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 SCRIPTS = Path(sys.executable).parent
 STOP_TIMEOUT_S = 30.0
+LOG_CHARACTERS = 2_000
+
+
+class WorkerEnded(RuntimeError):
+    """A worker ended while it was measured."""
+
+
+def require_running(process: psutil.Popen) -> None:
+    """Raise WorkerEnded if a worker has ended."""
+    code = process.poll()
+    if code is not None:
+        raise WorkerEnded(f"the worker ended by itself, with exit code {code}")
 
 
 class Deployment:
@@ -53,11 +65,15 @@ class Deployment:
             self._duly("flow", "apply", *map(str, files))
 
     @contextlib.contextmanager
-    def worker(self, **settings: str) -> Generator[psutil.Process]:
-        """Run `faust -A streams worker` until the block ends; raises if it ended by itself.
+    def worker(self, **settings: str) -> Generator[psutil.Popen]:
+        """Run `faust -A streams worker` until the block ends.
 
         Args:
             settings: environment variables, on top of ours.
+
+        Raises:
+            WorkerEnded: it ended by itself. This and all that the block raises once it has ended
+                bear the end of its log as a note.
         """
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "worker.log"
@@ -68,8 +84,11 @@ class Deployment:
                 process = psutil.Popen(command, env=environment, stdout=out, stderr=out, cwd=folder)
             try:
                 yield process
+                require_running(process)
+            except Exception as error:
                 if process.poll() is not None:
-                    raise RuntimeError(f"the worker ended: {log.read_text()[-2_000:]}")
+                    error.add_note(f"the end of its log:\n{log.read_text()[-LOG_CHARACTERS:]}")
+                raise
             finally:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.terminate()

@@ -11,11 +11,14 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from benchmarks.deployment import require_running
 from benchmarks.figures import Throughput
 from benchmarks.standard_job import NODES, PARTITIONS, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import psutil
 
     from benchmarks.deployment import Deployment
     from benchmarks.profiler import Profiler
@@ -97,10 +100,10 @@ async def measure_worker(
     async with _consumer(deployment) as consumer:
         consumer.assign(deployment.partitions(deployment.verdicts))
         with deployment.worker() as process:
-            said = warm = await _count_verdicts(consumer, round(job.passing * WARM))
+            said = warm = await _count_verdicts(consumer, process, round(job.passing * WARM))
             began, began_cpu = time.time(), sum(process.cpu_times()[:2])
             with profiler.sample(process.pid, what) if profiler else nullcontext():
-                said += await _count_verdicts(consumer, job.passing - said)
+                said += await _count_verdicts(consumer, process, job.passing - said)
                 ended = time.time()
                 await wait_for_commits(deployment)
             ended_cpu = sum(process.cpu_times()[:2])
@@ -141,10 +144,11 @@ async def _last_written(deployment: Deployment) -> float:
     return last_ms / 1_000
 
 
-async def _count_verdicts(consumer: Any, wanted: int) -> int:
-    """Read verdicts `passed` until there are as many as wanted; raises if none comes for long."""
+async def _count_verdicts(consumer: Any, process: psutil.Popen, wanted: int) -> int:
+    """Read verdicts `passed` until there are as many as wanted; raises if none comes for long or the worker ends."""
     said, last = 0, time.monotonic()
     while said < wanted:
+        require_running(process)
         fetched = await consumer.getmany(timeout_ms=PATIENCE_MS)
         for records in fetched.values():
             said += sum(b'"status":"passed"' in (record.value or b"") for record in records)
