@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.traffic import NS_PER_MS, event, now_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
 
     from tests.e2e.traffic import Service
 
@@ -22,6 +23,10 @@ STEP_NS = 200 * NS_PER_MS
 UNFINISHED = 0.05
 UNDERPAID = 0.02
 REPEATED = 0.02
+TICK_S = 0.005
+
+Queue = asyncio.Queue[dict[str, Any] | None]
+"""Events in the order in which they happened, then None."""
 
 
 class Load:
@@ -47,19 +52,31 @@ class Load:
         self._stopping.set()
 
     async def run(self, sender: Service) -> None:
-        """Send events, each when it is due, until told to stop and all open runs have ended."""
+        """Send events, each when it is due, until told to stop and all open runs have ended.
+
+        Business goes on while the broker is away: what happens then is queued, as the SDK does it,
+        and is sent in order as soon as the broker takes it.
+        """
+        queue: Queue = asyncio.Queue()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._happen(queue))
+            tasks.create_task(_send(queue, sender))
+
+    async def _happen(self, queue: Queue) -> None:
+        """Queue each event when it happens."""
         start = now_ns()
-        waiting: list[tuple[int, dict[str, Any]]] = []
-        while waiting or not self._stopping.is_set():
-            due_ns = start + self.runs * self._interval_ns
-            if not self._stopping.is_set() and due_ns <= now_ns():
-                waiting += self._open(due_ns)
-                waiting.sort(key=lambda step: step[0])
-                continue
-            ripe = [content for at, content in waiting if at <= now_ns()]
-            del waiting[: len(ripe)]
-            await sender.send(*ripe)
-            await asyncio.sleep(0.005)
+        coming: list[tuple[int, int, dict[str, Any]]] = []
+        made = 0  # breaks ties: events do not compare
+        while coming or not self._stopping.is_set():
+            now = now_ns()
+            while not self._stopping.is_set() and start + self.runs * self._interval_ns <= now:
+                for at, content in self._open(start + self.runs * self._interval_ns):
+                    made += 1
+                    heappush(coming, (at, made, content))
+            while coming and coming[0][0] <= now:
+                queue.put_nowait(heappop(coming)[-1])
+            await asyncio.sleep(TICK_S)
+        queue.put_nowait(None)
 
     def _open(self, at_ns: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the events of the next run, each with the instant at which it is sent."""
@@ -77,3 +94,11 @@ class Load:
             yield happened, made
             if draw() < REPEATED:
                 yield happened + STEP_NS // 2, made
+
+
+async def _send(queue: Queue, sender: Service) -> None:
+    """Send what is queued, in order, and return when all of it is acknowledged."""
+    sent: list[Awaitable[Any]] = []
+    while (content := await queue.get()) is not None:
+        sent.append(await sender.post(content))
+    await asyncio.gather(*sent)

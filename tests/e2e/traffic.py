@@ -17,7 +17,7 @@ from schemas.v1.dead_letter import DeadLetter
 from streams.kafka.topics import full_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from schemas.topics import Topic
     from streams.settings import Settings
@@ -65,11 +65,12 @@ class Service:
 
     async def send(self, *events: dict[str, Any]) -> None:
         """Send events in order and return when all are acknowledged."""
-        sent = [
-            await self.producer.send(self._topic, orjson.dumps(event), key=event["run_id"].encode())
-            for event in events
-        ]
-        await asyncio.gather(*sent)
+        await asyncio.gather(*[await self.post(event) for event in events])
+
+    async def post(self, event: dict[str, Any]) -> Awaitable[Any]:
+        """Hand an event to the producer, when it has room; the acknowledgement is still to be awaited."""
+        value, key = orjson.dumps(event), event["run_id"].encode()
+        return await self.producer.send(self._topic, value, key=key)
 
     async def send_bytes(self, value: bytes | None, *, key: bytes | None, partition: int) -> int:
         """Send any record to any partition; return its offset."""
