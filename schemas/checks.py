@@ -35,21 +35,24 @@ A_NAME = "1 to 128 of the characters A-Z a-z 0-9 . _ -"
 
 _is_name = re.compile(NAME_PATTERN).fullmatch
 _is_decimal = re.compile(r"-?[0-9]{1,20}").fullmatch
-_known_names: set[str] = set()  # the same few name nearly every event
+_known_names: dict[str, str] = {}  # the same few name nearly every event
 _MAX_KNOWN_NAMES = 4_096
 _NODE_TYPES = frozenset(NODE_TYPES)
 _DEP_MODES = frozenset(DEP_MODES)
 
 
 def check_name(value: Any, path: str) -> str:
-    """Check a flow or node id."""
-    if type(value) is str and value in _known_names:
-        return value
-    if type(value) is not str or not _is_name(value):
+    """Check a flow or node id; of the same name the same object is returned, so that a run keeps it once."""
+    if type(value) is not str:
+        refuse(path, A_NAME, value)
+    known = _known_names.get(value)
+    if known is not None:
+        return known
+    if not _is_name(value):
         refuse(path, A_NAME, value)
     if len(_known_names) >= _MAX_KNOWN_NAMES:
         _known_names.clear()
-    _known_names.add(value)
+    _known_names[value] = value
     return value
 
 

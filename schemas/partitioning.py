@@ -1,11 +1,16 @@
 """Which partition a key belongs on, by Kafka's default partitioner.
 
-Not compiled with the rest of the hot path (docs/decisions/0006-compiled-engine.md): 64-bit products are slower there.
+`i64` is an `int` to Python; compiled (docs/decisions/0006-compiled-engine.md), it is a machine word, and no product
+here is too large for one.
 """
 
 from __future__ import annotations
 
 from struct import unpack_from
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64
 
 
 def murmur2_partition(key: bytes, partitions: int) -> int:
@@ -19,11 +24,13 @@ def _murmur2(key: bytes) -> int:
     Source: Austin Appleby's MurmurHash2, as org.apache.kafka.common.utils.Utils computes it.
     """
     size = len(key)
-    hashed = 0x9747B28C ^ size
+    hashed: i64 = 0x9747B28C ^ size
+    word: i64
     for word in unpack_from(f"<{size >> 2}I", key):
-        mixed = word * 0x5BD1E995 & 0xFFFFFFFF
+        mixed: i64 = word * 0x5BD1E995 & 0xFFFFFFFF
         hashed = (hashed * 0x5BD1E995 ^ (mixed ^ mixed >> 24) * 0x5BD1E995) & 0xFFFFFFFF
     if tail := size & 3:
-        hashed = (hashed ^ int.from_bytes(key[-tail:], "little")) * 0x5BD1E995 & 0xFFFFFFFF
+        rest: i64 = int.from_bytes(key[-tail:], "little")
+        hashed = (hashed ^ rest) * 0x5BD1E995 & 0xFFFFFFFF
     hashed = (hashed ^ hashed >> 13) * 0x5BD1E995 & 0xFFFFFFFF
     return hashed ^ hashed >> 15

@@ -113,7 +113,7 @@ class WhatIf:
     def _of_our_flows(self, record: Record) -> Record:
         if record.event is None or record.event.flow in self._flows:
             return record
-        return record._replace(event=None)
+        return Record(record.offset, record.timestamp_ns, None)
 
     def _stretches(self, records: Sequence[Record]) -> Iterator[list[Record]]:
         """Cut records where the log was quiet for so long that R27 could ask why."""

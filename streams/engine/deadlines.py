@@ -36,12 +36,9 @@ def due(instant_ns: int, gaps: Sequence[Gap]) -> int:
     return instant_ns
 
 
-class Waking(NamedTuple):
-    """A run to look at; runs due at the same instant come in the order in which they opened (R15)."""
-
-    due_ns: int
-    opened_offset: int
-    key: bytes
+Waking = tuple[int, int, bytes]
+"""A run to look at: when, the offset at which it opened, and its state key; runs due at the same instant come in the
+order in which they opened (R15)."""
 
 
 class Wheel:
@@ -60,21 +57,23 @@ class Wheel:
 
     def schedule(self, waking: Waking) -> None:
         """Make sure that the run is looked at by then."""
-        earliest = self._earliest.get(waking.key)
-        if earliest is None or waking.due_ns < earliest:
-            self._earliest[waking.key] = waking.due_ns
+        due_ns, _, key = waking
+        earliest = self._earliest.get(key)
+        if earliest is None or due_ns < earliest:
+            self._earliest[key] = due_ns
             heappush(self._heap, waking)
 
     def next_due_ns(self) -> int | None:
         """Return the earliest instant at which a run must be looked at."""
-        return self._heap[0].due_ns if self._heap else None
+        return self._heap[0][0] if self._heap else None
 
     def take_due(self, until_ns: int) -> list[Waking]:
         """Remove and return the entries due up to `until_ns`, inclusive, each run once, earliest first."""
         taken: list[Waking] = []
-        while self._heap and self._heap[0].due_ns <= until_ns:
+        while self._heap and self._heap[0][0] <= until_ns:
             waking = heappop(self._heap)
-            if self._earliest.get(waking.key) == waking.due_ns:
-                del self._earliest[waking.key]
+            due_ns, _, key = waking
+            if self._earliest.get(key) == due_ns:
+                del self._earliest[key]
                 taken.append(waking)
         return taken

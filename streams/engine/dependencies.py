@@ -38,14 +38,24 @@ _STANDINGS: Final[dict[str, Standing]] = {
 }
 
 
-class Question(NamedTuple):
+class Question:
     """A script whose answer a run waits for."""
 
-    run: Run
-    entry: Entry
-    kind: Literal["filter", "validator"]
-    seen: tuple[int, ...]
-    call: ScriptCall
+    __slots__ = ("call", "entry", "kind", "run", "seen")
+
+    def __init__(
+        self,
+        run: Run,
+        entry: Entry,
+        kind: Literal["filter", "validator"],
+        seen: tuple[int, ...],
+        call: ScriptCall,
+    ) -> None:
+        self.run = run
+        self.entry = entry
+        self.kind: Literal["filter", "validator"] = kind
+        self.seen = seen
+        self.call = call
 
     def answer(self, answer: ScriptAnswer) -> None:
         """Remember the answer where the judging looks for it, so that it is never asked again (R6)."""

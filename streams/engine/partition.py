@@ -10,6 +10,7 @@ is put in that order at the end: how records are batched changes nothing.
 from __future__ import annotations
 
 from bisect import bisect_left
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from schemas.ids import state_key
@@ -20,13 +21,11 @@ from streams.engine.batches import (
     Batch,
     Judged,
     Passage,
-    Place,
-    Record,
     Refused,
     VerdictOut,
 )
 from streams.engine.causes import read_causes
-from streams.engine.deadlines import OUTAGE_NS, Gap, Waking, Wheel
+from streams.engine.deadlines import OUTAGE_NS, Gap, Wheel
 from streams.engine.dependencies import Question, judge_dirty
 from streams.engine.intake import OPTIONS, receive
 from streams.engine.plain import take_plainly
@@ -38,8 +37,12 @@ from streams.engine.window import forgotten_at, next_due
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from streams.engine.batches import Place, Record
+    from streams.engine.deadlines import Waking
     from streams.engine.definitions import Definitions
     from streams.engine.scripts import ScriptAnswer, ScriptCall
+
+_place: Final = itemgetter(0)
 
 _TRIGGERS: Final[dict[str, Trigger]] = {
     "failed": "deadline",
@@ -80,8 +83,9 @@ class Partition:
         for key, stored in self.runs.items():
             if isinstance(stored, bytes):
                 header = read_header(stored)
-                waking = Waking(header.wake_at or header.forget_at, header.opened_offset, key)
-                (self._due if header.wake_at else self._forget).schedule(waking)
+                instant = header.wake_at or header.forget_at
+                wheel = self._due if header.wake_at else self._forget
+                wheel.schedule((instant, header.opened_offset, key))
 
     def next_due_ns(self) -> int | None:
         """Return the next instant at which a verdict may fall due, in nanoseconds, whole milliseconds."""
@@ -140,8 +144,9 @@ class Partition:
             self.clock_ns = batch.clocks[-1]
             for wheel in (self._due, self._forget):
                 for waking in wheel.take_due(self.clock_ns):
-                    if waking.key not in found and not self._put_off(waking, self.clock_ns):
-                        found[waking.key] = self._load(waking.key)
+                    key = waking[2]
+                    if key not in found and not self._put_off(waking, self.clock_ns):
+                        found[key] = self._load(key)
         return list(found.values())
 
     def _load(self, key: bytes) -> Passage:
@@ -152,7 +157,8 @@ class Partition:
 
     def _put_off(self, waking: Waking, until_ns: int) -> bool:
         """Put a wheel entry off if its run need not be looked at up to `until_ns`, without decoding the run."""
-        stored = self.runs.get(waking.key)
+        _, opened_offset, key = waking
+        stored = self.runs.get(key)
         if stored is None:
             return True
         if isinstance(stored, bytes):
@@ -163,7 +169,7 @@ class Partition:
         instant = forget_at if wake_at is None else wake_at
         if instant <= until_ns:
             return False
-        (self._forget if wake_at is None else self._due).schedule(waking._replace(due_ns=instant))
+        (self._forget if wake_at is None else self._due).schedule((instant, opened_offset, key))
         return True
 
     def _advance(self, passage: Passage, batch: Batch) -> list[Question]:
@@ -215,7 +221,7 @@ class Partition:
         self._decide(
             run,
             instant,
-            Place(position, AT_INSTANT, instant, run.opened_offset),
+            (position, AT_INSTANT, instant, run.opened_offset),
             batch,
         )
 
@@ -223,7 +229,8 @@ class Partition:
 
     def _take(self, passage: Passage, position: int, batch: Batch) -> bool:
         """Let an event into its run; True if it must be judged now."""
-        offset, recorded_at, event = batch.records[position]
+        record = batch.records[position]
+        offset, recorded_at, event = record.offset, record.timestamp_ns, record.event
         now = batch.clocks[position]
         assert event is not None, offset  # noqa: S101 -- a passage has the places of events
         run = passage.run
@@ -241,7 +248,7 @@ class Partition:
             )
             return False
         if take_plainly(run, event, now, recorded_at, passage.asked):
-            batch.judged.counts["accepted"] += 1
+            batch.accepted += 1
             run.offset = max(run.offset, offset)
             passage.changed = passage.taking = passage.plain = True
             return True
@@ -290,7 +297,7 @@ class Partition:
         else:
             run.owed = read_owed(run)
             read_deadlines(run, now)
-        self._decide(run, now, Place(position, AT_EVENT, 0, 0), batch)
+        self._decide(run, now, (position, AT_EVENT, 0, 0), batch)
         return []
 
     # -- decisions ---------------------------------------------------------------------------------------------------
@@ -299,15 +306,16 @@ class Partition:
         run.touched_at = now
         decision = decide(run, now)
         if is_news(run, decision):
-            trigger = "event" if place.at_event else _TRIGGERS[decision.status or ""]
-            source = (self.topic, self.number, batch.records[place.position].offset)
+            position, at_event, _, _ = place
+            trigger = "event" if at_event else _TRIGGERS[decision.status or ""]
+            source = (self.topic, self.number, batch.records[position].offset)
             verdict = state_verdict(run, decision, now, trigger, source)
             out = VerdictOut(
                 run.run_id.encode(),
                 encode_verdict(verdict),
                 verdict["status"],
                 trigger,
-                None if place.at_event else now,
+                None if at_event else now,
                 now,
                 tuple([kind for _, kind in decision.causes]),
             )
@@ -318,10 +326,12 @@ class Partition:
 
     def _finish(self, passages: list[Passage], batch: Batch) -> Judged:
         judged = batch.judged
-        judged.verdicts = [out for _, out in sorted(batch.said, key=lambda said: said[0])]
-        judged.refused = [
-            refused for _, refused in sorted(batch.refused, key=lambda refused: refused[0])
-        ]
+        batch.said.sort(key=_place)
+        batch.refused.sort(key=_place)
+        if batch.accepted:
+            judged.counts["accepted"] += batch.accepted
+        judged.verdicts = [out for _, out in batch.said]
+        judged.refused = [refused for _, refused in batch.refused]
         for passage in passages:
             self._store(passage, judged)
         return judged
@@ -339,4 +349,4 @@ class Partition:
         at_rest = run.wake_at is None
         self.runs[key] = stored if at_rest else run
         instant = run.forget_at if run.wake_at is None else run.wake_at
-        (self._forget if at_rest else self._due).schedule(Waking(instant, run.opened_offset, key))
+        (self._forget if at_rest else self._due).schedule((instant, run.opened_offset, key))

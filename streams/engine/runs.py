@@ -137,15 +137,21 @@ class Occurrences:
         yield from self.others
 
 
-class Deadline(NamedTuple):
-    """Since when and until when a node without event is waited for (R10)."""
+class Deadline:
+    """Until when a node without event is waited for (R10).
 
-    value_ns: int
-    """Base + timeout."""
-    at_ns: int
-    """The same, but never before the record by which it came to be or got this value."""
-    origin: str
-    """The node whose event it runs from, for people."""
+    Attributes:
+        value_ns: base + timeout.
+        at_ns: the same, but never before the record by which it came to be or got this value.
+        origin: the node whose event it runs from, for people.
+    """
+
+    __slots__ = ("at_ns", "origin", "value_ns")
+
+    def __init__(self, value_ns: int, at_ns: int, origin: str) -> None:
+        self.value_ns = value_ns
+        self.at_ns = at_ns
+        self.origin = origin
 
 
 class Said(NamedTuple):

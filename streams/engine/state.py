@@ -95,7 +95,10 @@ def encode_run(run: Run) -> bytes:
         # What scripts were asked of: their answers name the versions that they saw.
         body["versions"] = {node: occurrences.version for node, occurrences in run.nodes.items()}
     if run.deadlines:
-        body["deadlines"] = {node: tuple(deadline) for node, deadline in run.deadlines.items()}
+        body["deadlines"] = {
+            node: (deadline.value_ns, deadline.at_ns, deadline.origin)
+            for node, deadline in run.deadlines.items()
+        }
     if run.late or run.stamped or run.grew:
         body["flags"] = [run.late, run.stamped, run.grew]
     if run.lessons:

@@ -50,6 +50,7 @@ class Decoder:
         """Decode `aiokafka.ConsumerRecord`s; time passes with every one of them (R13)."""
         decoded = Decoded([], [], [])
         append, placed = decoded.records.append, self._placed
+        timestamp_ms, timestamp_ns = 0, 0  # nearly always that of the record before
         for record in batch:
             try:
                 event = decode_event(record.value)
@@ -62,7 +63,10 @@ class Decoder:
                     letter = dead_letter(record, error.reason, str(error))
                     decoded.dead_letters.append(letter)
                     decoded.reasons.append(error.reason)
-            append(Record(record.offset, record.timestamp * NS_PER_MS, event))
+            if record.timestamp != timestamp_ms:
+                timestamp_ms = record.timestamp
+                timestamp_ns = timestamp_ms * NS_PER_MS
+            append(Record(record.offset, timestamp_ns, event))
         return decoded
 
     def _check_place(self, key: bytes, run_id: str) -> None:
