@@ -38,6 +38,11 @@ def compiled_engine() -> Generator[None]:
                 os.environ["PYTHONPATH"] = before
 
 
+def import_compiled() -> None:
+    """Import from that wheel in a spawned process, which would look where its parent looked when it began."""
+    sys.path[:0] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+
+
 def _run(*arguments: str | Path, **variables: str) -> None:
     done = subprocess.run(
         [sys.executable, *arguments],
