@@ -18,7 +18,7 @@ from producer_sdk._guard import guard
 from producer_sdk._redaction.opening import open_redactor
 from producer_sdk._sigterm import flush_on_sigterm
 from producer_sdk._transport.null import NullSink
-from producer_sdk._wire import check_name, encode_event, run_key, run_text, start_event
+from producer_sdk._wire import check_name, encode_event, run_key, run_text, start_event, tightly
 from producer_sdk._worker import Delivery
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Client:
         except UsageError as error:
             guard.report("refused_invalid", error.about, f"{error.message}; nothing was sent")
         else:
-            sink.put((key, value))
+            sink.put((key, tightly(value)))
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until what was recorded is delivered; say whether all was in time."""

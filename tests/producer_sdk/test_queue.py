@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from producer_sdk._counters import Counters
 from producer_sdk._queue import RECORD_OVERHEAD_BYTES, EventQueue
+from tests.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,7 +168,7 @@ def test_a_signal_handler_may_record_wherever_it_interrupts(make_queue: MakeQueu
     before = signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
     try:
-        for _ in range(20_000):
+        for _ in range(50_000):
             queue.put(record(0))
             queue.take(10, ALL)
     finally:
@@ -173,7 +176,7 @@ def test_a_signal_handler_may_record_wherever_it_interrupts(make_queue: MakeQueu
         signal.signal(signal.SIGALRM, before)
     assert put > 0
     queue.take(ALL, ALL)
-    assert queue._number == 20_000 + put
+    assert queue._number == 50_000 + put
 
 
 # --- waiting
@@ -246,3 +249,28 @@ def test_what_is_given_up_is_counted_once(make_queue: MakeQueue) -> None:
     queue.put(record(5))  # by a thread that was just about to
     assert (queue._counts["dropped_at_shutdown"], queue._counts["delivered"]) == (6, 0)
     assert dropped(queue) == len(queue) == 0
+
+
+WAITING = """
+import psutil
+from producer_sdk import act, initialize, stats
+
+own = psutil.Process()
+initialize("localhost:1")
+for number in range(1_000):
+    act("a", "f", f"run-{number}", {"x": number})
+before = own.memory_info().rss
+for number in range(50_000):
+    act("a", "f", f"run-{number}", {"x": number})
+print((own.memory_info().rss - before) // 50_000, stats().waiting)
+"""
+
+
+def test_an_event_that_waits_takes_hardly_more_memory_than_it_is_counted_with() -> None:
+    # In a process of its own, which has no memory left over that could be used again.
+    run = subprocess.run(
+        [sys.executable, "-c", WAITING], capture_output=True, check=True, cwd=ROOT, text=True
+    )
+    bytes_each, waiting = map(int, run.stdout.split())
+    assert waiting == 51_000
+    assert 150 < bytes_each < 1_000  # what orjson returns takes 4 000
