@@ -37,9 +37,18 @@ ORDER = {
     "note": "left at the door",
 }
 
+IDS = {
+    "customer_id": "550e8400-e29b-41d4-a716-446655440000",
+    "shipping_address_id": "0195e8a4-7c1d-7000-9a3b-5f2c8d7e6b1a",
+    "url": "https://shop.example.com/orders/1993",
+    "parcel_number_of_the_carrier": "HX-99-1993",
+    "amount": 1999,
+}
+
 TEXT_CHARS = 64 * 1024
 EVENTS: dict[str, Any] = {
     "clean event, 300 bytes": ORDER,
+    "clean event with ids and a URL, 360 bytes": IDS,
     "clean prose, 64 KiB": {"text": PROSE * (TEXT_CHARS // len(PROSE))},
     "clean log lines, 64 KiB": {"text": LOG * (TEXT_CHARS // len(LOG))},
     "event with an email, 300 bytes": ORDER | {"note": "call max@example.de first"},

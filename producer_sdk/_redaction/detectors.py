@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 
     from producer_sdk._redaction import Detector
 
-View: TypeAlias = Literal["lower", "shape", "hex"]
-"""A form of a text in which gates look: `lower` has small letters, `shape` 0 for each digit and A
-for each capital, `hex` h for each hexadecimal digit."""
+View: TypeAlias = Literal["lower", "shape", "hex", "tokens", "solid", "digits", "unhexed"]
+"""A form of a text in which gates look.
+
+- `lower` has small letters.
+- `shape` has 0 for each digit and A for each capital.
+- `hex` has h for each hexadecimal digit.
+- `tokens` has t for each letter and digit and each of `_-.~+/=`: what tokens are made of.
+- `solid` has s for each letter and digit.
+- `digits` has 0 for each digit, and nothing of what may stand between those of one number.
+- `unhexed` has no hexadecimal digits: what stands between those of one address comes together.
+"""
 
 
 class Gate(NamedTuple):
@@ -29,11 +37,14 @@ class Gate(NamedTuple):
         needle: what must be in it.
         pattern: what must be found then; None if the needle says enough. It begins with a letter
             that stands for itself, which is what makes a search quick.
+        behind: a gate that is closed for most texts, and for all without what is looked for here;
+            this one is looked at only if that is open.
     """
 
     view: View
     needle: bytes
     pattern: re.Pattern[bytes] | None = None
+    behind: Gate | None = None
 
 
 class Rule(NamedTuple):
@@ -60,11 +71,12 @@ def _secret(
     name: Detector,
     pattern: str,
     *needles: bytes,
+    behind: Gate | None = None,
     check: Callable[[str], int] | None = None,
     group: int = 0,
 ) -> Rule:
-    """Return a rule for something that has a mark of its own, in small letters."""
-    gates = tuple(Gate("lower", needle) for needle in needles)
+    """Return a rule for something that has a mark of its own: any of `needles`, in small letters."""
+    gates = tuple(Gate("lower", needle, behind=behind) for needle in needles)
     return Rule(name, re.compile(pattern, re.ASCII), gates, check, group, is_secret=True)
 
 
@@ -79,12 +91,23 @@ def _identity(
     return Rule(name, re.compile(pattern, flags), gates, check)
 
 
-def _gate(view: View, needle: bytes, pattern: bytes) -> Gate:
-    return Gate(view, needle, re.compile(pattern))
+_TOKEN_CHARS = 15
+"""A token of Slack may be as short, others are longer; most words, dates and times are shorter."""
 
+_SOLID_CHARS = 20
+"""Many tokens have as many letters and digits in a row; a UUID has 12, and hardly a word has more."""
+
+_NUMBER_DIGITS = 9
+"""An SSN has no more, the others more."""
+
+_TOKEN = Gate("tokens", b"t" * _TOKEN_CHARS)
+_SOLID = Gate("solid", b"s" * _SOLID_CHARS, behind=_TOKEN)
+_NUMBER = Gate("digits", b"0" * _NUMBER_DIGITS)
+_COLONS, _DASHES, _DOTS = (Gate("unhexed", sign) for sign in (b":" * 5, b"-" * 5, b"." * 3))
+_BASIC, _EQUALS, _SCHEME = (Gate("lower", sign) for sign in (b"basic", b"=", b"://"))
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_NANP = rb"000[-. )] ?000[-.]0000(?![0A])"
+_NANP = re.compile(rb"000[-. )] ?000[-.]0000(?![0A])")
 _HEX_PAIR = r"[0-9A-Fa-f]{2}"
 _PEM_NAME = r"[A-Z0-9 ]{0,40}+(?:(?<=PRIVATE KEY)|(?<=PRIVATE KEY BLOCK))"
 
@@ -93,13 +116,20 @@ SECRETS: Final = (
         "private_key",
         rf"(?s)-----BEGIN {_PEM_NAME}-----.*?(?:-----END {_PEM_NAME}-----|\Z)",
         b"private key",
+        behind=_DASHES,
     ),
-    _secret("jwt", r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{2,}+\.[\w-]{2,}+(?:\.[\w-]*+){0,2}", b"eyj"),
+    _secret(
+        "jwt",
+        r"(?<![\w-])eyJ[\w-]{12,}+\.[\w-]{2,}+\.[\w-]{2,}+(?:\.[\w-]*+){0,2}",
+        b"eyj",
+        behind=_TOKEN,
+    ),
     _secret(
         "bearer_token",
         r"(?<!\w)(?i:bearer)[ \t]{1,4}([\w.~+/-]{16,}+=*+)",
         b"bearer ",
         b"bearer\\t",
+        behind=Gate("lower", b"bearer", behind=_TOKEN),
         check=checks.has_digit,
         group=1,
     ),
@@ -108,73 +138,97 @@ SECRETS: Final = (
         r"(?<!\w)(?i:basic)[ \t]{1,4}([A-Za-z0-9+/]{6,}+={0,2})",
         b"basic ",
         b"basic\\t",
+        behind=_BASIC,
         check=checks.user_and_password,
         group=1,
     ),
-    _secret("url_credentials", r"://([^\s/:@\"']{0,128}:[^\s/@\"']{1,256})@", b"://", group=1),
+    _secret(
+        "url_credentials",
+        r"://([^\s/:@\"']{0,128}:[^\s/@\"']{1,256})@",
+        b"@",
+        behind=_SCHEME,
+        group=1,
+    ),
     _secret(
         "assigned_secret",
         r"(?<![A-Za-z])(?i:password|passwd|pwd|secret|token|api_?key|access_?key)"
         r"=([^\s\"'&,;\[\]{}<>]{6,}+)",
         *(b"assword=", b"asswd=", b"pwd=", b"ecret=", b"oken=", b"key="),
+        behind=_EQUALS,
         group=1,
     ),
     _secret(
         "aws_access_key",
         r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?![A-Za-z0-9])",
         *(b"akia", b"asia", b"abia", b"acca"),
+        behind=Gate("shape", b"AAAA", behind=_SOLID),
     ),
     _secret(
         "aws_secret_key",
         r"(?i:secret[_ ]?access[_ ]?key)[\"' \t]{0,4}[:=][\"' \t]{0,4}"
         r"([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
         b"secret",
+        behind=_TOKEN,
         group=1,
     ),
-    _secret("azure_storage_key", r"AccountKey=([A-Za-z0-9+/]{86}==)", b"accountkey=", group=1),
+    _secret(
+        "azure_storage_key",
+        r"AccountKey=([A-Za-z0-9+/]{86}==)",
+        b"accountkey=",
+        behind=_TOKEN,
+        group=1,
+    ),
     _secret(
         "github_token",
-        r"(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{36,255}+|github_pat_\w{22,255}+)",
+        r"(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{36,255}+|github_pat_[A-Za-z0-9]{20}\w{2,235}+)",
         *(b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"),
+        behind=_SOLID,
     ),
-    _secret("gitlab_token", r"(?<!\w)glpat-[\w-]{20,}+", b"glpat-"),
+    _secret("gitlab_token", r"(?<!\w)glpat-[\w-]{20,}+", b"glpat-", behind=_TOKEN),
     _secret(
         "stripe_key",
         r"(?<!\w)(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}+|whsec_[A-Za-z0-9+/]{20,}+=*+)",
         *(b"k_live_", b"k_test_", b"whsec_"),
+        behind=_TOKEN,
     ),
     _secret(
         "openai_key",
         r"(?<![\w-])sk-(?!ant-)(?:proj-|svcacct-|admin-)?[\w-]{20,}+",
         b"sk-",
+        behind=_TOKEN,
         check=checks.has_digit,
     ),
-    _secret("anthropic_key", r"(?<![\w-])sk-ant-[\w-]{20,}+", b"sk-ant-"),
-    _secret("slack_token", r"(?<!\w)(?:xox[abeoprs]|xapp)-[\w-]{10,}+", b"xox", b"xapp-"),
+    _secret("anthropic_key", r"(?<![\w-])sk-ant-[\w-]{20,}+", b"sk-ant-", behind=_TOKEN),
+    _secret(
+        "slack_token", r"(?<!\w)(?:xox[abeoprs]|xapp)-[\w-]{10,}+", b"xox", b"xapp-", behind=_TOKEN
+    ),
     _secret(
         "slack_webhook",
         r"https://hooks\.slack\.com/(?:services|workflows|triggers)/[\w/+-]{20,}+",
         b"hooks.slack.com",
+        behind=_SCHEME,
     ),
-    _secret("google_api_key", r"(?<![\w-])AIza[\w-]{35}(?![\w-])", b"aiza"),
-    _secret("google_oauth_token", r"(?<![\w.-])ya29\.[\w-]{20,}+", b"ya29."),
-    _secret("sendgrid_key", r"(?<!\w)SG\.[\w-]{16,32}\.[\w-]{16,64}", b"sg."),
+    _secret("google_api_key", r"(?<![\w-])AIza[\w-]{35}(?![\w-])", b"aiza", behind=_TOKEN),
+    _secret("google_oauth_token", r"(?<![\w.-])ya29\.[\w-]{20,}+", b"ya29.", behind=_TOKEN),
+    _secret("sendgrid_key", r"(?<!\w)SG\.[\w-]{16,32}\.[\w-]{16,64}", b"sg.", behind=_TOKEN),
     Rule(
         "twilio_key",
         re.compile(r"(?<!\w)(?:SK|AC)[0-9a-f]{32}(?!\w)", re.ASCII),
-        (Gate("hex", b"h" * 32),),
+        (Gate("hex", b"h" * 32, behind=_SOLID),),
         is_secret=True,
     ),
     Rule(
         "telegram_bot_token",
         re.compile(r"(?<!\w)\d{8,10}:[\w-]{35}(?![\w-])", re.ASCII),
-        (Gate("shape", b"00000000:"),),
+        (Gate("shape", b"00000000:", behind=_TOKEN),),
         is_secret=True,
     ),
-    _secret("npm_token", r"(?<!\w)npm_[A-Za-z0-9]{36}(?!\w)", b"npm_"),
-    _secret("pypi_token", r"(?<!\w)pypi-[\w-]{50,}+", b"pypi-"),
-    _secret("huggingface_token", r"(?<!\w)hf_[A-Za-z0-9]{30,}+", b"hf_"),
-    _secret("shopify_token", r"(?<!\w)shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}(?!\w)", b"shp"),
+    _secret("npm_token", r"(?<!\w)npm_[A-Za-z0-9]{36}(?!\w)", b"npm_", behind=_SOLID),
+    _secret("pypi_token", r"(?<!\w)pypi-[\w-]{50,}+", b"pypi-", behind=_TOKEN),
+    _secret("huggingface_token", r"(?<!\w)hf_[A-Za-z0-9]{30,}+", b"hf_", behind=_SOLID),
+    _secret(
+        "shopify_token", r"(?<!\w)shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}(?!\w)", b"shp", behind=_SOLID
+    ),
 )
 
 IDENTITIES: Final = (
@@ -194,41 +248,46 @@ IDENTITIES: Final = (
         "card",
         r"(?<![\w.])(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{4}([ -])\d{6}\2\d{4,5})"
         r"(?!\w|\.\d)",
-        _gate("shape", b"0000", rb"0000(?:0{9}|[ -]0{4,6}[ -]0000)"),
+        Gate(
+            "shape",
+            b"0000",
+            re.compile(rb"0000(?:0{9}|[ -]0{4,6}[ -]0000)"),
+            behind=_NUMBER,
+        ),
         check=checks.card,
     ),
     _identity(
         "phone",
         r"(?<![\w+])\+[1-9](?:[ .()/-]{0,2}\d){7,14}(?!\w)"
         r"|(?<![\w.-])(?:\([2-9]\d\d\) ?|[2-9]\d\d[-. ])[2-9]\d\d[-.]\d{4}(?![\w-])",
-        _gate("shape", b"+0", rb"\+0[ .()/0-]{7}"),
-        _gate("shape", b"000-0000", _NANP),
-        _gate("shape", b"000.0000", _NANP),
+        Gate("shape", b"+0", re.compile(rb"\+0[ .()/0-]{7}")),
+        Gate("shape", b"000-0000", _NANP, behind=_NUMBER),
+        Gate("shape", b"000.0000", _NANP, behind=_NUMBER),
         check=checks.phone,
     ),
     _identity(
         "us_ssn",
         r"(?<![\w-])(?!000|666|9)\d{3}([- ])(?!00)\d\d\1(?!0000)\d{4}(?![\w-])",
-        Gate("shape", b"000-00-0000"),
-        Gate("shape", b"000 00 0000"),
+        Gate("shape", b"000-00-0000", behind=_NUMBER),
+        Gate("shape", b"000 00 0000", behind=_NUMBER),
     ),
     _identity(
         "mac_address",
         rf"(?<![\w:-]){_HEX_PAIR}([:-])(?:{_HEX_PAIR}\1){{4}}{_HEX_PAIR}(?![\w:-])",
-        Gate("hex", b"hh:hh:hh:hh:hh:hh"),
-        Gate("hex", b"hh-hh-hh-hh-hh-hh"),
+        Gate("hex", b"hh:hh:hh:hh:hh:hh", behind=_COLONS),
+        Gate("hex", b"hh-hh-hh-hh-hh-hh", behind=_DASHES),
     ),
     _identity(
         "ipv4",
         rf"(?<![\w.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\w|\.\w)",
-        _gate("shape", b"0.0", rb"\.0{1,3}\.0{1,3}\.0"),
+        Gate("shape", b"0.0", re.compile(rb"\.0{1,3}\.0{1,3}\.0"), behind=_DOTS),
         check=checks.ipv4,
     ),
     _identity(
         "ipv6",
         r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{3,39}(?![\w:])",
-        Gate("hex", b"::"),
-        _gate("hex", b"h:h", rb":h{1,4}:h{1,4}:h{1,4}:h{1,4}:h{1,4}:h{1,4}:"),
+        Gate("lower", b"::"),
+        Gate("unhexed", b":" * 7, behind=_COLONS),
         check=checks.ipv6,
     ),
 )

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from producer_sdk._redaction.detectors import Gate
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from producer_sdk._redaction.detectors import Rule, View
 
-    _NumberedGate = tuple[bytes, re.Pattern[bytes] | None, int]
-    _Group = tuple[bytes, list[_NumberedGate]]
-
 _DIGITS, _CAPITALS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
+_SOLID_SIGNS = _DIGITS + _CAPITALS + _CAPITALS.lower()
+_TOKEN_SIGNS = _SOLID_SIGNS + b"_-.~+/="
 
-_SIGNS = (b"_", b"@", b"=", b"/", b"+", b"-", b".", b" ", b":")
-"""Most texts lack some of these, and with a sign all needles that have it in them."""
+_SIGNS = (b"_", b"-", b".")
+"""Many texts lack some of these, and with a sign all needles that have it in them."""
+
+
+def _all_as(sign: bytes, of: bytes) -> bytes:
+    """Return the table by which each of some bytes becomes one."""
+    return bytes.maketrans(of, sign * len(of))
+
 
 _SHAPE = bytes.maketrans(_DIGITS + _CAPITALS, b"0" * len(_DIGITS) + b"A" * len(_CAPITALS))
 _HEX = bytes.maketrans(_HEX_DIGITS + b"h", b"h" * len(_HEX_DIGITS) + b"x")
+
+_VIEWS: dict[View, tuple[bytes | None, bytes]] = {
+    "shape": (_SHAPE, b""),
+    "hex": (_HEX, b""),
+    "tokens": (_all_as(b"t", _TOKEN_SIGNS), b""),
+    "solid": (_all_as(b"s", _SOLID_SIGNS), b""),
+    "digits": (_all_as(b"0", _DIGITS), b" -.()/"),
+    "unhexed": (None, _HEX_DIGITS),
+}
+"""How each view but `lower` is made of a text: what its bytes become, and which go."""
 
 
 class Scanner:
@@ -32,10 +49,8 @@ class Scanner:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
-        self._always = {number for number, rule in enumerate(rules) if not rule.gates}
-        self._lower = _gates(rules, "lower")
-        self._shape = _gates(rules, "shape")
-        self._hex = _gates(rules, "hex")
+        self._always = [number for number, rule in enumerate(rules) if not rule.gates]
+        self._places = _places(rules)
 
     def worth_a_search(self, encoded: bytes, lower: bytes) -> list[Rule]:
         """Return the rules that may find something in texts of an encoded event.
@@ -44,34 +59,78 @@ class Scanner:
             encoded: JSON.
             lower: the same in small letters.
         """
-        found = self._always.union(
-            _opened(self._lower, lower),
-            _opened(self._shape, encoded.translate(_SHAPE)),
-            _opened(self._hex, encoded.translate(_HEX)),
-        )
+        found = set(self._always)
+        _open(self._places, _Views(encoded, lower), found)
         return [self._rules[number] for number in sorted(found)]
 
 
-def _gates(rules: Sequence[Rule], view: View) -> list[_Group]:
-    """Return the gates of a view, grouped by a sign that all needles of a group have in them."""
-    groups: dict[bytes, list[_NumberedGate]] = {}
+class _Views(dict["View", bytes]):
+    """The views of a text, each made when it is first looked at."""
+
+    def __init__(self, encoded: bytes, lower: bytes) -> None:
+        self["lower"] = lower
+        self._encoded = encoded
+
+    def __missing__(self, view: View) -> bytes:
+        """Make a view."""
+        self[view] = made = self._encoded.translate(*_VIEWS[view])
+        return made
+
+
+class _Place(NamedTuple):
+    """A gate in its view, the numbers of the rules that it opens, and the gates behind it."""
+
+    needle: bytes
+    pattern: re.Pattern[bytes] | None
+    rules: list[int]
+    behind: _Places
+
+
+_Places: TypeAlias = "list[tuple[View, list[_Place]]]"
+
+
+def _open(places: _Places, views: _Views, found: set[int]) -> None:
+    """Add the numbers of the rules whose gates are open."""
+    for view, of_view in places:
+        text = views[view]
+        for needle, pattern, rules, behind in of_view:
+            if needle in text and (pattern is None or pattern.search(text)):
+                found.update(rules)
+                _open(behind, views, found)
+
+
+def _places(rules: Sequence[Rule]) -> _Places:
+    """Return the gates of rules, those that others are behind only once."""
+    opened: dict[Gate, list[int]] = {}
     for number, rule in enumerate(rules):
-        for gate in rule.gates:
-            if gate.view == view:
-                sign = next((sign for sign in _SIGNS if sign in gate.needle), b"")
-                groups.setdefault(sign, []).append((gate.needle, gate.pattern, number))
-    return list(groups.items())
+        for gate in map(_behind_its_sign, rule.gates):
+            opened.setdefault(gate, []).append(number)
+            for before in _before(gate):
+                opened.setdefault(before, [])
+    return _behind(None, opened)
 
 
-def _opened(groups: list[_Group], view: bytes) -> list[int]:
-    """Return the numbers of the rules whose gates are open."""
-    return [
-        number
-        for sign, gates in groups
-        if sign in view
-        for needle, pattern, number in gates
-        if needle in view and (pattern is None or pattern.search(view))
-    ]
+def _behind(gate: Gate | None, opened: Mapping[Gate, list[int]]) -> _Places:
+    places: dict[View, list[_Place]] = {}
+    for own, rules in opened.items():
+        if own.behind == gate:
+            place = _Place(own.needle, own.pattern, rules, _behind(own, opened))
+            places.setdefault(own.view, []).append(place)
+    return list(places.items())
+
+
+def _behind_its_sign(gate: Gate) -> Gate:
+    """Put a gate that is one of many behind a sign of its needle, if it has one."""
+    sign = next((sign for sign in _SIGNS if sign in gate.needle), None)
+    if gate.behind is None or sign is None:
+        return gate
+    return gate._replace(behind=Gate(gate.view, sign, behind=gate.behind))
+
+
+def _before(gate: Gate) -> Iterator[Gate]:
+    while gate.behind is not None:
+        gate = gate.behind
+        yield gate
 
 
 def replace(rule: Rule, text: str, instead: Callable[[Rule, str], str]) -> str:
