@@ -88,9 +88,17 @@ def check_data(value: Any, path: str) -> bytes:
     if not is_object(value):
         refuse(path, "an object", value)
     try:
-        return orjson.dumps(value)
+        return exact(orjson.dumps(value))
     except TypeError:  # the one thing that decodes and does not encode
         refuse(path, f"nested at most {MAX_DATA_DEPTH} levels deep", value)
+
+
+def exact(encoded: bytes) -> bytes:
+    """Return bytes that take no more memory than they need; for what orjson encoded and is kept.
+
+    It gives back the end of a buffer of several kB, which leaves a hole behind each: a worker's memory would be holes.
+    """
+    return bytes(memoryview(encoded))
 
 
 def check_options(value: Any, path: str) -> dict[str, Any] | None:

@@ -102,15 +102,13 @@ class Passage:
         "next_event",
         "plain",
         "run",
-        "stored",
         "taking",
         "tombstone_offset",
     )
 
-    def __init__(self, key: bytes, run: Run | None, stored: bytes | None) -> None:
+    def __init__(self, key: bytes, run: Run | None) -> None:
         self.key = key
         self.run = run
-        self.stored = stored
         self.applied = -1 if run is None else run.offset
         """Offset up to which the run as loaded has its events."""
         self.events: list[int] = []

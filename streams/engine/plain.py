@@ -1,8 +1,8 @@
 """The way of nearly every event: first of its node, after its dependencies, in time, in a run with nothing amiss.
 
-What the rules conclude of such an event is plain, and here it is done directly, for a third of the time. Whatever is
-not plain is left to them untouched. tests/engine/test_plain.py holds both ways to the same verdicts, states and
-instants.
+What the rules conclude of such an event is plain, and here it is done directly, for a third of the time: when it comes,
+and when its stored run is read again. Whatever is not plain is left to them untouched. tests/engine/test_plain.py holds
+both ways to the same verdicts, states and instants.
 """
 
 from __future__ import annotations
@@ -57,6 +57,37 @@ def take_plainly(
     if node.validator is not None:
         ask(run, node, entry, "validator", node.validator, questions)
     return True
+
+
+def restore_plainly(run: Run) -> bool:
+    """Read what the entries of a stored run rest on, if all of them are plain; else change nothing and return False."""
+    definition = run.definition
+    if definition is not run.pinned or run.said.revision or run.sticky or run.gaps or run.stamped:
+        return False
+    bases: list[tuple[Entry, Entry | None]] = []
+    for entry in run.entries.values():
+        node = definition.plain.get(entry.node)
+        if node is None or entry.standing != "counted" or len(run.nodes[entry.node].counted) > 1:
+            return False
+        base = _base(run, node, entry.ts)
+        if (node.deps and base is None) or not _is_settled(run, node, entry):
+            return False
+        bases.append((entry, base if node.timeout_ns else None))
+    for entry, base in bases:
+        entry.base = base
+    return True
+
+
+def _is_settled(run: Run, node: Node, entry: Entry) -> bool:
+    """Tell whether a stored entry needs no answer of its validator but the one it has, which is `true` (R6)."""
+    result = entry.validated
+    if node.validator is None:
+        return result is None
+    return (
+        result is not None
+        and result.outcome == "true"
+        and result.seen == tuple([run.nodes[dep].version for dep in node.deps])
+    )
 
 
 def _is_ordinary(event: Event, definition: Definition, recorded_at: int) -> bool:

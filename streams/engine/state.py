@@ -1,9 +1,11 @@
-r"""The stored form of a run: one line that can be read at a glance, then JSON (format 1).
+"""The stored form of a run, a JSON array (format 2).
 
-    1 <source offset> <wake_at or 0> <forget_at> <opened_at> <opened offset> <touched_at>\n{…}
+    [2, source offset, wake_at or 0, forget_at, opened_at, opened offset, touched_at,
+     definition version, last arrival, size, [entry, …], {what only some runs have}]
 
-The first line serves recovery: which of two records is newer, and when the run must be looked at. A run is decoded only
-when an event or an instant reaches it. A later format gets a new first number, and this module reads both.
+Recovery reads the numbers in front: which of two records is newer, and when the run must be looked at. A run is decoded
+only when an event or an instant reaches it; flow and run id stand in its key. A worker's memory is full of it, so the
+instants behind `touched_at` count from `opened_at`. A later format gets a new first number, and this module reads all.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from schemas.checks import exact
 from schemas.wire import Event
 from streams.engine.absences import read_owed, read_timeouts
 from streams.engine.deadlines import Gap
 from streams.engine.dependencies import judge_dirty
 from streams.engine.intake import apply_lessons
+from streams.engine.plain import restore_plainly
 from streams.engine.runs import (
     Deadline,
     Entry,
@@ -32,12 +36,15 @@ from streams.engine.runs import (
 if TYPE_CHECKING:
     from streams.engine.definitions import Definitions
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_MARK: Final = b"[2,"
+_MARK_1: Final = b"1 "
+_HEADER_FIELDS: Final = 7
 _STANDINGS: Final[tuple[Standing, ...]] = ("counted", "excluded", "undecided", "refused")
 _CODES: Final[dict[Standing | None, int]] = {
     standing: code for code, standing in enumerate(_STANDINGS)
 }
-_STAMPED, _SKEWED, _LITERAL = 1, 2, 4
+_STANDING_BITS, _STAMPED, _SKEWED, _LITERAL = 3, 4, 8, 16
 
 
 class Header(NamedTuple):
@@ -55,61 +62,79 @@ class Header(NamedTuple):
 
 def read_header(value: bytes) -> Header:
     """Return the header of a stored run; raises ValueError for bytes that are none, or of a later format."""
-    form, *numbers = value[: value.index(b"\n")].split()
-    if form != b"%d" % FORMAT:
-        raise ValueError(
-            f"this worker reads state format {FORMAT}, found {form.decode('ascii', 'replace')[:20]!r}"
-        )
-    return Header(*map(int, numbers))
+    return Header(*map(int, _header_fields(value)[: _HEADER_FIELDS - 1]))
 
 
-def read_instants(value: bytes) -> tuple[int, int]:
-    """Return the `wake_at` and `forget_at` of a stored run, as in its header."""
-    _, _, wake_at, forget_at, _ = value.split(b" ", 4)
-    return int(wake_at), int(forget_at)
+def read_waking(value: bytes) -> tuple[int, int, int]:
+    """Return the `wake_at`, `forget_at` and `opened_offset` of a stored run; raises as `read_header` does."""
+    _, wake_at, forget_at, _, opened_offset, *_ = _header_fields(value)
+    return int(wake_at), int(forget_at), int(opened_offset)
 
 
 def state_offset(value: bytes) -> int:
     """Return the source offset of a stored run; of two stored forms the one with the higher offset is newer."""
-    return int(value[2 : value.index(b" ", 2)])
+    if value.startswith(_MARK):
+        return int(value[3 : value.index(b",", 3)])
+    return int(_header_fields(value)[0])
+
+
+def _header_fields(value: bytes) -> list[bytes]:
+    """Return the numbers of the header but for the first; of format 2, what is behind them too."""
+    if value.startswith(_MARK):
+        return value[len(_MARK) :].split(b",", _HEADER_FIELDS - 1)
+    if value.startswith(_MARK_1):
+        return value[len(_MARK_1) : value.index(b"\n")].split()
+    raise ValueError(f"this worker reads states of formats 1 and {FORMAT}, found {value[:20]!r}")
 
 
 def encode_run(run: Run) -> bytes:
     """Return the stored form of a run that waits for no script."""
-    header = (
-        f"{FORMAT} {run.offset} {run.wake_at or 0} {run.forget_at} "
-        f"{run.opened_at} {run.opened_offset} {run.touched_at}\n"
+    opened_at = run.opened_at
+    stored = orjson.dumps(
+        (
+            FORMAT,
+            run.offset,
+            run.wake_at or 0,
+            run.forget_at,
+            opened_at,
+            run.opened_offset,
+            run.touched_at,
+            run.pinned.version,
+            run.last_arrival - opened_at,
+            run.size_bytes,
+            [_encode_entry(entry, opened_at) for entry in run.entries.values()],
+            _encode_rest(run),
+        )
     )
-    body: dict[str, Any] = {
-        "flow": run.flow,
-        "run_id": run.run_id,
-        "definition": run.pinned.version,
-        "arrival": run.last_arrival,
-        "entries": [_encode_entry(entry) for entry in run.entries.values()],
-        "size": run.size_bytes,
-    }
+    return exact(stored)
+
+
+def _encode_rest(run: Run) -> dict[str, Any]:
+    """Return what only some runs have."""
+    rest: dict[str, Any] = {}
     said = run.said
     if said.revision:
-        body["said"] = [said.revision, said.status, sorted(said.causes), sorted(said.absent)]
+        rest["said"] = [said.revision, said.status, sorted(said.causes), sorted(said.absent)]
     if run.asked:
         # What scripts were asked of: their answers name the versions that they saw.
-        body["versions"] = {node: occurrences.version for node, occurrences in run.nodes.items()}
+        rest["versions"] = {node: occurrences.version for node, occurrences in run.nodes.items()}
     if run.deadlines:
-        body["deadlines"] = {
-            node: (deadline.value_ns, deadline.at_ns, deadline.origin)
+        opened_at = run.opened_at
+        rest["deadlines"] = {
+            node: (deadline.value_ns - opened_at, deadline.at_ns - opened_at, deadline.origin)
             for node, deadline in run.deadlines.items()
         }
     if run.late or run.stamped or run.grew:
-        body["flags"] = [run.late, run.stamped, run.grew]
+        rest["flags"] = [run.late, run.stamped, run.grew]
     if run.lessons:
-        body["lessons"] = {node: lesson.stated for node, lesson in run.lessons.items()}
+        rest["lessons"] = {node: lesson.stated for node, lesson in run.lessons.items()}
     if run.gaps:
-        body["gaps"] = [tuple(gap) for gap in run.gaps]
+        rest["gaps"] = [tuple(gap) for gap in run.gaps]
     if run.unknown:
-        body["unknown"] = run.unknown
+        rest["unknown"] = run.unknown
     if run.sticky:
-        body["sticky"] = [[*key, *cause] for key, cause in run.sticky.items()]
-    return header.encode() + orjson.dumps(body)
+        rest["sticky"] = [[*key, *cause] for key, cause in run.sticky.items()]
+    return rest
 
 
 def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:
@@ -119,78 +144,98 @@ def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:
         ValueError: the bytes are no stored run, or of a later format.
         InvalidDefinition: the version that judges it was never published.
     """
-    header = read_header(value)
-    body = orjson.loads(value[value.index(b"\n") + 1 :])
-    pinned = definitions.version(body["flow"], body["definition"])
-    run = Run(body["flow"], body["run_id"], key, pinned, header.opened_at, header.opened_offset)
-    run.offset, run.touched_at, run.forget_at = header.offset, header.touched_at, header.forget_at
-    run.wake_at = header.wake_at or None
-    run.last_arrival, run.size_bytes = body["arrival"], body["size"]
-    run.late, run.stamped, run.grew = body.get("flags", (False, False, False))
-    run.gaps = [Gap(*gap) for gap in body.get("gaps", ())]
-    run.unknown = body.get("unknown", {})
-    run.sticky = {(node, kind): Sticky(*cause) for node, kind, *cause in body.get("sticky", ())}
-    if "said" in body:
-        revision, status, causes, absent = body["said"]
-        run.said = Said(revision, status, _pairs(causes), _pairs(absent))
+    fields = orjson.loads(value) if value.startswith(_MARK) else _read_format_1(value)
+    _, offset, wake_at, forget_at, opened_at, opened_offset, touched_at, *body = fields
+    version, arrival, size, entries, rest = body
+    flow, _, run_id = key.decode().partition("\0")
+    pinned = definitions.version(flow, version)
+    run = Run(flow, run_id, key, pinned, opened_at, opened_offset)
+    run.offset, run.touched_at, run.forget_at = offset, touched_at, forget_at
+    run.wake_at = wake_at or None
+    run.last_arrival, run.size_bytes = opened_at + arrival, size
     run.deadlines = {
-        node: Deadline(*deadline) for node, deadline in body.get("deadlines", {}).items()
+        node: Deadline(opened_at + value, opened_at + at, origin)
+        for node, (value, at, origin) in rest.pop("deadlines", {}).items()
     }
-    run.lessons = {
-        node: Lesson({field: tuple(stated) for field, stated in lesson.items()})
-        for node, lesson in body.get("lessons", {}).items()
-    }
-    _restore_entries(run, body)
+    if rest:
+        _decode_rest(run, rest)
+    _restore_entries(run, entries, rest.get("versions"))
     return run
 
 
-def _restore_entries(run: Run, body: dict[str, Any]) -> None:
+def _decode_rest(run: Run, rest: dict[str, Any]) -> None:
+    run.late, run.stamped, run.grew = rest.get("flags", (False, False, False))
+    run.gaps = [Gap(*gap) for gap in rest.get("gaps", ())]
+    run.unknown = rest.get("unknown", {})
+    run.sticky = {(node, kind): Sticky(*cause) for node, kind, *cause in rest.get("sticky", ())}
+    if "said" in rest:
+        revision, status, causes, absent = rest["said"]
+        run.said = Said(revision, status, _pairs(causes), _pairs(absent))
+    run.lessons = {
+        node: Lesson({field: tuple(stated) for field, stated in lesson.items()})
+        for node, lesson in rest.get("lessons", {}).items()
+    }
+
+
+def _restore_entries(run: Run, stored: list[list[Any]], versions: dict[str, int] | None) -> None:
     """Put the entries back where they were and read everything that follows from them."""
     if run.lessons:
         apply_lessons(run)
-    for stored in body["entries"]:
-        entry = _decode_entry(run, stored)
+    for fields in stored:
+        entry = _decode_entry(run, fields)
         run.entries[entry.event_id] = entry
-        occurrences = run.nodes.setdefault(entry.node, Occurrences())
+        occurrences = run.nodes.get(entry.node)
+        if occurrences is None:
+            occurrences = run.nodes[entry.node] = Occurrences()
         if entry.standing == "counted":
             occurrences.count(entry)
         else:
             occurrences.others.append(entry)
-        run.mark(entry.node, (entry,))
-    run.asked = "versions" in body
-    for node, version in body.get("versions", {}).items():
-        run.nodes[node].version = version
-    # What scripts said is stored, so nothing is asked; the causes are those that held when it was stored.
-    judge_dirty(run, run.touched_at)
+    if versions is not None:
+        run.asked = True
+        for node, version in versions.items():
+            run.nodes[node].version = version
+    if not restore_plainly(run):
+        for entry in run.entries.values():
+            run.mark(entry.node, (entry,))
+        # What scripts said is stored, so nothing is asked; the causes are those that held when it was stored.
+        judge_dirty(run, run.touched_at)
     run.owed = read_owed(run)
     read_timeouts(run)
 
 
-def _encode_entry(entry: Entry) -> tuple[Any, ...]:
+def _encode_entry(entry: Entry, opened_at: int) -> tuple[Any, ...]:
+    # The keeper of definitions looks for a node right behind an event's id.
     head = (
         entry.event_id,
         entry.node,
-        entry.ts,
-        entry.arrival,
+        entry.ts - opened_at,
+        entry.arrival - opened_at,
         orjson.Fragment(entry.data),
-        _CODES[entry.standing],
-        _STAMPED * entry.stamped | _SKEWED * entry.skewed | _LITERAL * entry.literal,
+        _CODES[entry.standing]
+        | _STAMPED * entry.stamped
+        | _SKEWED * entry.skewed
+        | _LITERAL * entry.literal,
     )
     filtered, validated = entry.filtered, entry.validated
     if filtered is None and validated is None and entry.admitted_at == entry.arrival:
         return head
-    return (*head, entry.admitted_at, filtered and tuple(filtered), validated and tuple(validated))
+    admitted_at = entry.admitted_at - opened_at
+    return (*head, admitted_at, filtered and tuple(filtered), validated and tuple(validated))
 
 
 def _decode_entry(run: Run, stored: list[Any]) -> Entry:
-    event_id, node, ts, arrival, data, standing, flags, *rest = stored
-    event = Event(event_id, run.flow, node, run.run_id, ts, orjson.dumps(data))
-    entry = Entry(event, ts, arrival, skewed=bool(flags & _SKEWED))
-    entry.standing = _STANDINGS[standing]
-    entry.stamped = bool(flags & _STAMPED)
-    entry.literal = bool(flags & _LITERAL)
-    if rest:
-        entry.admitted_at, filtered, validated = rest
+    event_id, node, ts, arrival, data, code, *scripts = stored
+    opened_at = run.opened_at
+    ts += opened_at
+    event = Event(event_id, run.flow, node, run.run_id, ts, exact(orjson.dumps(data)))
+    entry = Entry(event, ts, opened_at + arrival, skewed=bool(code & _SKEWED))
+    entry.standing = _STANDINGS[code & _STANDING_BITS]
+    entry.stamped = bool(code & _STAMPED)
+    entry.literal = bool(code & _LITERAL)
+    if scripts:
+        admitted_at, filtered, validated = scripts
+        entry.admitted_at = opened_at + admitted_at
         entry.filtered, entry.validated = _decode_result(filtered), _decode_result(validated)
     return entry
 
@@ -201,3 +246,24 @@ def _pairs(stored: list[list[str]]) -> frozenset[tuple[str, str]]:
 
 def _decode_result(stored: list[Any] | None) -> ScriptResult | None:
     return None if stored is None else ScriptResult(tuple(stored[0]), stored[1], stored[2])
+
+
+# -- format 1 --------------------------------------------------------------------------------------------------------
+
+
+def _read_format_1(value: bytes) -> list[Any]:
+    """Return the array of format 2 for a state of format 1: a line of numbers, an object, instants all absolute."""
+    header = read_header(value)
+    body = orjson.loads(value[value.index(b"\n") + 1 :])
+    opened_at = header.opened_at
+    entries: list[list[Any]] = []
+    for event_id, node, ts, arrival, data, standing, marks, *scripts in body.pop("entries"):
+        if scripts:
+            scripts[0] -= opened_at
+        code = standing | marks * _STAMPED  # the marks were 1, 2 and 4
+        entries.append([event_id, node, ts - opened_at, arrival - opened_at, data, code, *scripts])
+    for deadline in body.get("deadlines", {}).values():
+        deadline[0] -= opened_at
+        deadline[1] -= opened_at
+    arrival = body["arrival"] - opened_at
+    return [1, *header, body["definition"], arrival, body["size"], entries, body]

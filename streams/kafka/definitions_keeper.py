@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from streams.engine.definitions import Definitions
-    from streams.engine.runs import Run
     from streams.kafka.outbox import Append
 
 log = get_logger(__name__)
@@ -40,7 +39,7 @@ class DefinitionsKeeper:
     Args:
         topic: full name of the definitions topic.
         definitions: the registry.
-        runs: gives the runs that this worker remembers, (state key, run or its stored form).
+        runs: gives the runs that this worker remembers, (state key, stored form).
         append: writes records, acknowledged.
     """
 
@@ -49,7 +48,7 @@ class DefinitionsKeeper:
         topic: str,
         definitions: Definitions,
         *,
-        runs: Callable[[], Sequence[tuple[bytes, bytes | Run]]],
+        runs: Callable[[], Sequence[tuple[bytes, bytes]]],
         append: Append,
     ) -> None:
         self._topic = topic
@@ -88,10 +87,10 @@ class DefinitionsKeeper:
         return seen
 
 
-def _holds(run: bytes | Run, node: str) -> bool:
+def _holds(run: bytes, node: str) -> bool:
     """Tell whether a run has an event of a node.
 
     A stored run is not decoded for it: of an event, id and node stand first and beside each other.
     That its data may hold the same text does no harm: the node counts for longer.
     """
-    return f'","{node}",'.encode() in run if isinstance(run, bytes) else node in run.nodes
+    return f'","{node}",'.encode() in run

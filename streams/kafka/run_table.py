@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from faust.types import TP, AppT
 
-    from streams.engine.runs import Run
 
 RECOVERY_BUFFER_SIZE = 2
 """Batches that are applied at once. With 1, Faust goes on consuming the changelog for ever."""
@@ -34,26 +33,26 @@ NOTHING = -1
 class RunStore(Store[bytes, Any]):
     """The runs of each partition that this worker owns.
 
-    A value is the encoded state as it was read, or the live run that the engine made of it. A
-    record of the changelog counts only if its source offset is higher than that of the state or
-    tombstone that is held: what a zombie wrote late loses.
+    A value is the encoded state of a run. A record of the changelog counts only if its source
+    offset is higher than that of the state or tombstone that is held: what a zombie wrote late
+    loses.
     """
 
     logger = faust_logger
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._partitions: dict[int, dict[bytes, bytes | Run]] = {}
+        self._partitions: dict[int, dict[bytes, bytes]] = {}
         self._changelog_offsets: dict[int, int] = {}
         self._buried: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
         self._poisoned: set[int] = set()
         self.failure: UnreadableState | None = None
 
-    def runs(self, partition: int) -> dict[bytes, bytes | Run]:
+    def runs(self, partition: int) -> dict[bytes, bytes]:
         """Return the runs of a partition, by state key; the owner changes them in place."""
         return self._partitions.setdefault(partition, {})
 
-    def everything(self) -> list[tuple[bytes, bytes | Run]]:
+    def everything(self) -> list[tuple[bytes, bytes]]:
         """Return the runs of all partitions, as they stand now."""
         return [held for runs in self._partitions.values() for held in runs.items()]
 
@@ -86,7 +85,7 @@ class RunStore(Store[bytes, Any]):
             key, value = record.key, record.value
             offset = _tombstone_offset(record) if value is None else state_offset(value)
             held = runs.get(key)
-            if offset <= (buried.get(key, NOTHING) if held is None else _offset_of(held)):
+            if offset <= (buried.get(key, NOTHING) if held is None else state_offset(held)):
                 continue
             if value is None:
                 runs.pop(key, None)
@@ -143,7 +142,7 @@ class RunStore(Store[bytes, Any]):
 
     # --- a mapping of all runs, for Faust's own looks at it
 
-    def __getitem__(self, key: bytes) -> bytes | Run:
+    def __getitem__(self, key: bytes) -> bytes:
         for runs in self._partitions.values():
             if key in runs:
                 return runs[key]
@@ -180,7 +179,7 @@ class RunTable(faust.Table[bytes, Any]):
             recovery_buffer_size=RECOVERY_BUFFER_SIZE,
         )
 
-    def remembered(self) -> list[tuple[bytes, bytes | Run]]:
+    def remembered(self) -> list[tuple[bytes, bytes]]:
         """Return all runs that this worker remembers, by state key."""
         return cast("RunStore", self.data).everything()
 
@@ -193,7 +192,3 @@ def _tombstone_offset(record: Any) -> int:
         if name == headers.OFFSET and value is not None:
             return int(value)
     raise UnreadableState(f"the tombstone at offset {record.offset} lacks {headers.OFFSET}")
-
-
-def _offset_of(held: bytes | Run) -> int:
-    return state_offset(held) if isinstance(held, bytes) else held.offset

@@ -13,14 +13,15 @@ from streams.engine.batches import Judged, Record
 from streams.engine.deadlines import MS, ceil_ms
 from streams.engine.definitions import Definitions
 from streams.engine.partition import Partition
-from streams.engine.runs import Run
 from streams.engine.scripts import ScriptAnswer, ScriptCall
-from streams.engine.state import decode_run, encode_run
+from streams.engine.state import decode_run
 from streams.engine.verdicts import decide, state_verdict
 from streams.engine.window import closes_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from streams.engine.runs import Run
 
 START_MS = 1_750_000_000_000
 """The zero of all instants in the tests: 2025-06-15 15:06:40 UTC."""
@@ -165,14 +166,16 @@ class Log:
 
     def stored(self) -> dict[bytes, bytes]:
         """Return the stored form of every run."""
-        return {
-            key: encode_run(run) if isinstance(run, Run) else run
-            for key, run in self.partition.runs.items()
-        }
+        return dict(self.partition.runs)
+
+    def live(self, flow: str = "f", run: str = "r1") -> Run | None:
+        """Return an open run as the partition holds it; None if only its stored form is kept."""
+        held = self.partition._live  # pyright: ignore[reportPrivateUsage]
+        return held.get(state_key(flow, run))
 
     def restart(self, states: Mapping[bytes, bytes] | None = None) -> None:
         """Lose the memory: go on with a new partition, from these stored runs or from all."""
-        runs: dict[bytes, Run | bytes] = dict(self.stored() if states is None else states)
+        runs = dict(self.stored() if states is None else states)
         self.partition = Partition("events", 0, self.definitions, runs=runs)
         self.partition.restore()
 

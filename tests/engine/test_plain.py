@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine import partition
+from streams.engine import partition, state
+from streams.engine.state import decode_run
 from tests.engine.driver import Log, event, flow, python, timeout
 from tests.engine.generate import OUTAGE_STEPS_MS, VALIDATORS, Arrival, flows, logs
 
+if TYPE_CHECKING:
+    from streams.engine.runs import Run
+
 TAKE_PLAINLY = partition.take_plainly
+RESTORE_PLAINLY = state.restore_plainly
 
 
 @st.composite
@@ -62,7 +67,9 @@ class Told:
             self.due: list[int | None] = []
             for arrival in arrivals:
                 log.judge([log.record(*arrival)])
-                self.stored.append({key: _parsed(value) for key, value in log.stored().items()})
+                self.stored.append(
+                    {key: orjson.loads(value) for key, value in log.stored().items()}
+                )
                 self.due.append(log.partition.next_due_ns())
             log.run_on()
         self.verdicts = log.verdicts
@@ -72,11 +79,6 @@ class Told:
 def never(*_: Any) -> bool:
     """Take no event plainly."""
     return False
-
-
-def _parsed(stored: bytes) -> tuple[bytes, Any]:
-    header, body = stored.split(b"\n", 1)
-    return header, orjson.loads(body)
 
 
 @given(cases())
@@ -89,6 +91,68 @@ def test_R15_a_plain_event_is_judged_as_any_other(case: tuple[dict[str, Any], li
     assert directly.stored == in_general.stored
     assert directly.due == in_general.due
     assert directly.calls == in_general.calls
+
+
+def restored(log: Log, restore: Any) -> dict[bytes, Any]:
+    """Return what is read in the stored runs of a log, with or without the direct way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state, "restore_plainly", restore)
+        return {
+            key: _read(decode_run(key, stored, log.definitions))
+            for key, stored in log.stored().items()
+        }
+
+
+def _read(run: Run) -> Any:
+    entries = [
+        (entry.event_id, entry.standing, entry.base and entry.base.event_id, entry.causes)
+        for entry in run.entries.values()
+    ]
+    counted = {
+        node: [entry.event_id for entry in occurrences.counted]
+        for node, occurrences in run.nodes.items()
+    }
+    versions = {node: occurrences.version for node, occurrences in run.nodes.items()}
+    failing = {key: [entry.event_id for entry in entries] for key, entries in run.failing.items()}
+    waits = (set(run.waiting), set(run.leaning), run.owed, run.timeouts, run.wake_at)
+    return entries, counted, versions, failing, waits, run.asked, run.dirty
+
+
+@given(cases())
+def test_R15_a_stored_run_is_read_directly_as_in_general(
+    case: tuple[dict[str, Any], list[Arrival]],
+):
+    """What its entries rest on, what is owed and until when: the same after every record."""
+    definition, arrivals = case
+    log = Log(definition)
+    for arrival in arrivals:
+        log.judge([log.record(*arrival)])
+        assert restored(log, RESTORE_PLAINLY) == restored(log, never)
+
+
+def test_R15_an_ordinary_stored_run_is_read_directly(monkeypatch: pytest.MonkeyPatch):
+    """The direct way is worth its code, with validators and without."""
+    read: list[bool] = []
+
+    def spy(run: Run) -> bool:
+        read.append(RESTORE_PLAINLY(run))
+        return read[-1]
+
+    monkeypatch.setattr(state, "restore_plainly", spy)
+    log = Log(
+        flow(
+            {"id": "a"},
+            {"id": "b", "dep_ids": ["a"], "conditions": timeout(50), "validator": python("True")},
+            {"id": "c", "dep_ids": ["b"], "conditions": timeout(50)},
+        )
+    )
+    log.come(event("a", 0))
+    log.restart()
+    log.come(event("b", 10))
+    log.restart()
+    log.come(event("c", 20))
+    assert read == [True, True]
+    assert log.last["status"] == "passed"
 
 
 def test_R15_a_run_that_goes_as_it_should_is_plain_throughout(monkeypatch: pytest.MonkeyPatch):

@@ -33,7 +33,7 @@ def test_every_kind_of_run_is_recorded():
 def test_the_recordings_differ():
     """A recording that says nothing holds nobody to anything."""
     runs = RECORDED[f"format-{FORMAT}"]
-    assert len({orjson.dumps(run["stored"].split("\n")[1]) for run in runs.values()}) == len(runs)
+    assert len({run["stored"].partition("[[")[2] for run in runs.values()}) == len(runs)
     ends = {orjson.dumps(run["end"]) for run in runs.values()}
     assert len(ends) > len(runs) / 2
     assert all(run["goes_on"] for run in runs.values())

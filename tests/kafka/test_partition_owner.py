@@ -266,7 +266,7 @@ async def test_a_write_that_fails_ends_the_worker_and_acknowledges_nothing(
 async def test_a_state_that_cannot_be_decoded_ends_the_worker(
     owner: PartitionOwner, around: Neighbours, runs: dict[bytes, Any]
 ) -> None:
-    runs[f"shop\0{RUN}".encode()] = b"1 0 0 0 0 0 0\nnot json"
+    runs[f"shop\0{RUN}".encode()] = b"[2,0,0,0,0,0,0,not json"
     batch = Batch(source("pay", 5))
     owner.accept(batch)
     assert isinstance(await asyncio.wait_for(around.failures.get(), 10), ValueError)

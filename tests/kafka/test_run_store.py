@@ -22,7 +22,7 @@ KEY = b"shop\0run-1"
 
 def state(offset: int) -> bytes:
     """Return what `encode_run` would begin with; recovery reads no further."""
-    return b"1 %d 0 0 0 0 0\n{}" % offset
+    return b"[2,%d,0,0,0,0,0]" % offset
 
 
 def written(key: bytes, offset: int, value: bytes | None) -> Any:
@@ -99,15 +99,6 @@ def test_any_order_of_writes_ends_with_the_one_of_the_highest_offset(
         recover(store, batch(written(KEY, offset, None if tombstone else state(offset))))
     highest, tombstone = max(writes)
     assert store.runs(0) == ({} if tombstone else {KEY: state(highest)})
-
-
-def test_a_live_run_is_compared_by_its_own_offset(store: RunStore) -> None:
-    run = SimpleNamespace(offset=7)
-    store.runs(0)[KEY] = run  # type: ignore[assignment]
-    recover(store, batch(written(KEY, 7, state(7))))
-    assert store.runs(0)[KEY] is run
-    recover(store, batch(written(KEY, 8, state(8))))
-    assert store.runs(0)[KEY] == state(8)
 
 
 @pytest.mark.parametrize("value", [b"no state at all", b""])
