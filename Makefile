@@ -10,7 +10,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format types bench chaos clean
+.PHONY: help setup demo test check format types bench chaos soak clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ bench: $(INSTALLED) ## events per second, against a bare consumer on the same Ka
 
 chaos: $(INSTALLED) ## workers that are killed, frozen and restarted under load, audited; ARGS="zombie" for one
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+soak: $(INSTALLED) ## a service records for ten minutes while its broker is restarted three times; ARGS="--minutes 2"
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean: ## remove .venv, fetched brokers and caches
 	rm -rf $(VENV) .duly build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
