@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import producer_sdk
 from producer_sdk import Redaction, UsageError, act, stats
@@ -15,6 +19,7 @@ from producer_sdk._redaction import DETECTORS, SENSITIVE_KEYS, detectors, scanne
 from producer_sdk.testing import recorded
 
 if TYPE_CHECKING:
+    from producer_sdk._redaction.detectors import Rule
     from tests.producer_sdk.conftest import Recording
 
 HASH_KEY = "a key of tests, of 16 bytes or more"
@@ -274,6 +279,20 @@ def test_no_key_is_shown() -> None:
 def test_every_detector_has_a_rule_and_every_rule_a_gate() -> None:
     assert tuple(detectors.RULES) == DETECTORS
     assert all(rule.gates for rule in detectors.RULES.values())
+
+
+@pytest.mark.parametrize("rule", detectors.RULES.values(), ids=lambda rule: rule.name)
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_no_gate_is_closed_to_what_its_detector_finds(rule: Rule, data: st.DataObject) -> None:
+    # Hypothesis does not know possessive repetition, which makes nothing else match.
+    pattern = re.compile(
+        re.sub(r"(?<!\\)([}*])\+", r"\1", rule.pattern.pattern), rule.pattern.flags
+    )
+    text = data.draw(st.from_regex(pattern))
+    encoded = orjson.dumps({"text": text})
+    is_opened = scanner.Scanner([rule]).worth_a_search(encoded, encoded.lower())
+    assert is_opened or scanner.replace(rule, text, lambda _rule, _found: "") == text
 
 
 # --- time
