@@ -10,6 +10,7 @@ is put in that order at the end: how records are batched changes nothing.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import OrderedDict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     from streams.engine.scripts import ScriptAnswer, ScriptCall
 
 LIVE_RUNS: Final = 5_000
-"""So many open runs or more, up to twice as many, are kept as objects, for they were touched last. The others are read
-from their stored form when an event or an instant reaches them: that takes a tenth of the memory, and a few µs."""
+"""So many open runs, those that were touched last, are kept as objects. The others are read from their stored form when
+an event or an instant reaches them: that takes a fifth of the memory, and some µs."""
 
 _place: Final = itemgetter(0)
 
@@ -73,8 +74,8 @@ class Partition:
         self.clock_ns = clock_ns
         self.runs: dict[bytes, bytes] = {} if runs is None else runs
         """The stored form of every run, by state key."""
-        self._live: dict[bytes, Run] = {}
-        self._older: dict[bytes, Run] = {}
+        self._live: OrderedDict[bytes, Run] = OrderedDict()
+        """Open runs as objects, the one that was touched last at the end."""
         self._definitions = definitions
         self._due = Wheel()
         self._forget = Wheel()
@@ -155,8 +156,6 @@ class Partition:
 
     def _load(self, key: bytes) -> Passage:
         run = self._live.get(key)
-        if run is None:
-            run = self._older.get(key)
         if run is None and (stored := self.runs.get(key)) is not None:
             run = decode_run(key, stored, self._definitions)
         return Passage(key, run)
@@ -343,7 +342,7 @@ class Partition:
         if run is None:
             if passage.tombstone_offset is not None:
                 self.runs.pop(key, None)
-                self._leave(key)
+                self._live.pop(key, None)
                 judged.states.append((key, None, passage.tombstone_offset))
             return
         if passage.changed:
@@ -351,20 +350,18 @@ class Partition:
             judged.states.append((key, stored, run.offset))
         at_rest = run.wake_at is None
         if at_rest:
-            self._leave(key)
+            self._live.pop(key, None)
         else:
             self._keep(key, run)
         instant = run.forget_at if run.wake_at is None else run.wake_at
         (self._forget if at_rest else self._due).schedule((instant, run.opened_offset, key))
 
     def _keep(self, key: bytes, run: Run) -> None:
-        """Keep a run as an object, and let go of those that were not touched for the longest time."""
-        if len(self._live) >= LIVE_RUNS and key not in self._live:
-            self._older, self._live = self._live, {}
-        self._live[key] = run
-        self._older.pop(key, None)
+        """Keep a run as an object, in place of the one that was not touched for the longest time.
 
-    def _leave(self, key: bytes) -> None:
-        """Keep a run in its stored form only."""
-        self._live.pop(key, None)
-        self._older.pop(key, None)
+        One for one: to let go of many at a time would call the garbage collector for each such time.
+        """
+        self._live[key] = run
+        self._live.move_to_end(key)
+        if len(self._live) > LIVE_RUNS:
+            self._live.popitem(last=False)
