@@ -50,9 +50,9 @@ from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS
 from schemas.v1.event import Event as EventModel
 from schemas.wire import Event, check_key, decode_event
+from streams.engine.batches import Record as StreamRecord
 from streams.engine.definitions import Definitions
 from streams.engine.partition import Partition
-from streams.engine.batches import Record as StreamRecord
 from streams.engine.scripts import ScriptCall
 from streams.settings import Settings as WorkerSettings
 from streams.validators import engine as sandbox_engine
