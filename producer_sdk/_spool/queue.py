@@ -93,7 +93,8 @@ class SpooledQueue(EventQueue):
 
     def __len__(self) -> int:
         """Return how many events wait, in memory, in the spool and on their way."""
-        return super().__len__() + self._spooled
+        with self._ledger:  # what moves from one place to the other is in one of them
+            return super().__len__() + self._spooled
 
     def is_drained(self) -> bool:
         """Say whether there is nothing to take."""

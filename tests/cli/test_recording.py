@@ -64,7 +64,8 @@ def test_recorded_at_says_when_the_log_took_an_event() -> None:
 
 
 def test_a_clock_record_is_time_without_an_event() -> None:
-    assert decode_line(3, clock(10).encode()) == (2, ns(10), None)
+    record = decode_line(3, clock(10).encode())
+    assert (record.offset, record.timestamp_ns, record.event) == (2, ns(10), None)
 
 
 def test_an_event_whose_data_speaks_of_clocks_is_an_event() -> None:
