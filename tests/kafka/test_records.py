@@ -11,10 +11,11 @@ from streams.kafka.records import CLOCK_HEADER, Decoder
 from tests.kafka.records import PARTITIONS, T_MS, event, record, run_on
 
 if TYPE_CHECKING:
+    from streams.engine.batches import Record
     from streams.kafka.batch_producer import OutRecord
 
 
-def decode_one(source: object, partition: int = 0) -> tuple[object, list[OutRecord]]:
+def decode_one(source: object, partition: int = 0) -> tuple[Record, list[OutRecord]]:
     decoded = Decoder(partition, PARTITIONS).decode([source])
     (only,) = decoded.records
     return only, decoded.dead_letters
