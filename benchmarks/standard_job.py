@@ -12,8 +12,8 @@ import random
 import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from schemas.encoding import encode_json
 from schemas.partitioning import murmur2_partition
-from schemas.wire import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from schemas.encoding import encode_to_keep
 from schemas.explain import refuse, refuse_ts
 from schemas.json_types import is_deeper_than, is_list, is_object
 from schemas.limits import (
@@ -88,17 +87,9 @@ def check_data(value: Any, path: str) -> bytes:
     if not is_object(value):
         refuse(path, "an object", value)
     try:
-        return exact(orjson.dumps(value))
+        return encode_to_keep(value)
     except TypeError:  # the one thing that decodes and does not encode
         refuse(path, f"nested at most {MAX_DATA_DEPTH} levels deep", value)
-
-
-def exact(encoded: bytes) -> bytes:
-    """Return bytes that take no more memory than they need; for what orjson encoded and is kept.
-
-    It gives back the end of a buffer of several kB, which leaves a hole behind each: a worker's memory would be holes.
-    """
-    return b"".join((encoded, b""))
 
 
 def check_options(value: Any, path: str) -> dict[str, Any] | None:

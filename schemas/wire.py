@@ -126,11 +126,6 @@ def check_key(key: bytes | None, run_id: str) -> None:
         raise InvalidEvent("wrong_key", "run_id", message)
 
 
-def encode_json(value: Any) -> bytes:
-    """Return `value` as compact JSON in UTF-8; the one encoder of all that is written."""
-    return orjson.dumps(value)
-
-
 def _parse(value: bytes | None) -> dict[str, Any]:
     if value is None:
         raise InvalidEvent("not_json", "", "the record has no value")

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import orjson
 
 from schemas.checks import check_ts
+from schemas.encoding import encode_json
 from schemas.errors import InvalidEvent
 from schemas.limits import MAX_EVENT_BYTES
-from schemas.wire import decode_event, encode_json
+from schemas.wire import decode_event
 from streams.engine.batches import Record
 from streams.errors import EXIT_SETTINGS, DulyError
 

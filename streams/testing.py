@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import orjson
 
 from producer_sdk.testing import recorded
+from schemas.encoding import encode_json
 from schemas.topics import EVENTS
-from schemas.wire import decode_event, encode_json
+from schemas.wire import decode_event
 from streams.engine.batches import Judged, Record
 from streams.engine.definitions import Definitions
 from streams.engine.partition import Partition

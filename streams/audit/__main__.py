@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 
-from schemas.wire import encode_json
+from schemas.encoding import encode_json
 from streams.audit.auditor import PATIENCE_S, audit
 from streams.audit.report import as_object, as_table
 from streams.errors import DulyError

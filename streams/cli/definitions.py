@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from schemas.encoding import encode_json
 from schemas.limits import VERSION
 from schemas.topics import DEFINITIONS
-from schemas.wire import encode_json
 from streams.cli.kafka import broker_errors, newest_records
 from streams.cli.outcomes import NotThere
 from streams.engine.definitions import SETTLED_NS, published_version

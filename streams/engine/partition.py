@@ -88,9 +88,7 @@ class Partition:
     def restore(self) -> None:
         """Build the wheel from the stored runs, after their recovery."""
         for key, stored in self.runs.items():
-            wake_at, forget_at, opened_offset = read_waking(stored)
-            wheel = self._due if wake_at else self._forget
-            wheel.schedule((wake_at or forget_at, opened_offset, key))
+            self._schedule(key, *read_waking(stored))
 
     def next_due_ns(self) -> int | None:
         """Return the next instant at which a verdict may fall due, in nanoseconds, whole milliseconds."""
@@ -162,16 +160,20 @@ class Partition:
 
     def _put_off(self, waking: Waking, until_ns: int) -> bool:
         """Put a wheel entry off if its run need not be looked at up to `until_ns`, without decoding the run."""
-        _, opened_offset, key = waking
+        key = waking[2]
         stored = self.runs.get(key)
         if stored is None:
             return True
-        wake_at, forget_at, _ = read_waking(stored)
-        instant = wake_at or forget_at
-        if instant <= until_ns:
+        wake_at, forget_at, opened_offset = read_waking(stored)
+        if (wake_at or forget_at) <= until_ns:
             return False
-        (self._due if wake_at else self._forget).schedule((instant, opened_offset, key))
+        self._schedule(key, wake_at, forget_at, opened_offset)
         return True
+
+    def _schedule(self, key: bytes, wake_at: int, forget_at: int, opened_offset: int) -> None:
+        """Put a run on the wheel of what falls due or, if nothing does any more, of what is forgotten."""
+        wheel = self._due if wake_at else self._forget
+        wheel.schedule((wake_at or forget_at, opened_offset, key))
 
     def _advance(self, passage: Passage, batch: Batch) -> list[Question]:
         """Take a run as far through the batch as it gets; returns the questions that it stops at."""
@@ -348,13 +350,11 @@ class Partition:
         if passage.changed:
             stored = self.runs[key] = encode_run(run)
             judged.states.append((key, stored, run.offset))
-        at_rest = run.wake_at is None
-        if at_rest:
+        if run.wake_at is None:
             self._live.pop(key, None)
         else:
             self._keep(key, run)
-        instant = run.forget_at if run.wake_at is None else run.wake_at
-        (self._forget if at_rest else self._due).schedule((instant, run.opened_offset, key))
+        self._schedule(key, run.wake_at or 0, run.forget_at, run.opened_offset)
 
     def _keep(self, key: bytes, run: Run) -> None:
         """Keep a run as an object, in place of the one that was not touched for the longest time.

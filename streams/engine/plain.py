@@ -61,9 +61,9 @@ def take_plainly(
 
 def restore_plainly(run: Run) -> bool:
     """Read what the entries of a stored run rest on, if all of them are plain; else change nothing and return False."""
-    definition = run.definition
-    if definition is not run.pinned or run.said.revision or run.sticky or run.gaps or run.stamped:
+    if _has_something_amiss(run):
         return False
+    definition = run.definition
     bases: list[tuple[Entry, Entry | None]] = []
     for entry in run.entries.values():
         node = definition.plain.get(entry.node)
@@ -102,20 +102,27 @@ def _is_ordinary(event: Event, definition: Definition, recorded_at: int) -> bool
 
 
 def _is_in_order(run: Run, event: Event, now: int) -> bool:
-    """Tell whether nothing was said of the run, nothing waits or fails in it, and it has room for an event."""
+    """Tell whether nothing is amiss in the run, the event is new to it, and it has room and time for one."""
     definition = run.definition
     return not (
         event.event_id in run.entries
-        or run.waiting
+        or _has_something_amiss(run)
+        or len(run.entries) >= definition.options.max_events_per_run
+        or run.opened_at + definition.max_open_ns <= now
+    )
+
+
+def _has_something_amiss(run: Run) -> bool:
+    """Tell whether something was said of the run, or it has anything that an ordinary run lacks."""
+    return bool(
+        run.waiting
         or run.leaning
         or run.failing
         or run.sticky
         or run.gaps
         or run.stamped
         or run.said.revision
-        or definition is not run.pinned
-        or len(run.entries) >= definition.options.max_events_per_run
-        or run.opened_at + definition.max_open_ns <= now
+        or run.definition is not run.pinned
     )
 
 

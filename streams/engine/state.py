@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
-from schemas.checks import exact
+from schemas.encoding import encode_to_keep
 from schemas.wire import Event
 from streams.engine.absences import read_owed, read_timeouts
 from streams.engine.deadlines import Gap
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 2
 _MARK: Final = b"[2,"
 _MARK_1: Final = b"1 "
-_HEADER_FIELDS: Final = 7
+_HEADER_FIELDS: Final = 6
 _STANDINGS: Final[tuple[Standing, ...]] = ("counted", "excluded", "undecided", "refused")
 _CODES: Final[dict[Standing | None, int]] = {
     standing: code for code, standing in enumerate(_STANDINGS)
@@ -62,7 +62,7 @@ class Header(NamedTuple):
 
 def read_header(value: bytes) -> Header:
     """Return the header of a stored run; raises ValueError for bytes that are none, or of a later format."""
-    return Header(*map(int, _header_fields(value)[: _HEADER_FIELDS - 1]))
+    return Header(*map(int, _header_fields(value)[:_HEADER_FIELDS]))
 
 
 def read_waking(value: bytes) -> tuple[int, int, int]:
@@ -74,14 +74,14 @@ def read_waking(value: bytes) -> tuple[int, int, int]:
 def state_offset(value: bytes) -> int:
     """Return the source offset of a stored run; of two stored forms the one with the higher offset is newer."""
     if value.startswith(_MARK):
-        return int(value[3 : value.index(b",", 3)])
+        return int(value[len(_MARK) : value.index(b",", len(_MARK))])
     return int(_header_fields(value)[0])
 
 
 def _header_fields(value: bytes) -> list[bytes]:
     """Return the numbers of the header but for the first; of format 2, what is behind them too."""
     if value.startswith(_MARK):
-        return value[len(_MARK) :].split(b",", _HEADER_FIELDS - 1)
+        return value[len(_MARK) :].split(b",", _HEADER_FIELDS)
     if value.startswith(_MARK_1):
         return value[len(_MARK_1) : value.index(b"\n")].split()
     raise ValueError(f"this worker reads states of formats 1 and {FORMAT}, found {value[:20]!r}")
@@ -90,7 +90,7 @@ def _header_fields(value: bytes) -> list[bytes]:
 def encode_run(run: Run) -> bytes:
     """Return the stored form of a run that waits for no script."""
     opened_at = run.opened_at
-    stored = orjson.dumps(
+    return encode_to_keep(
         (
             FORMAT,
             run.offset,
@@ -106,7 +106,6 @@ def encode_run(run: Run) -> bytes:
             _encode_rest(run),
         )
     )
-    return exact(stored)
 
 
 def _encode_rest(run: Run) -> dict[str, Any]:
@@ -228,7 +227,7 @@ def _decode_entry(run: Run, stored: list[Any]) -> Entry:
     event_id, node, ts, arrival, data, code, *scripts = stored
     opened_at = run.opened_at
     ts += opened_at
-    event = Event(event_id, run.flow, node, run.run_id, ts, exact(orjson.dumps(data)))
+    event = Event(event_id, run.flow, node, run.run_id, ts, encode_to_keep(data))
     entry = Entry(event, ts, opened_at + arrival, skewed=bool(code & _SKEWED))
     entry.standing = _STANDINGS[code & _STANDING_BITS]
     entry.stamped = bool(code & _STAMPED)

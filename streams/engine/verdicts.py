@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from schemas.encoding import encode_json
 from schemas.ids import verdict_id
-from schemas.wire import encode_json
 from streams.engine.absences import deadline_of, deps_satisfied
 from streams.engine.causes import NO_CAUSES, CauseKey, describe, read_causes, rests_on_limit
 from streams.engine.dependencies import base_of

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 import producer_sdk
 from producer_sdk.testing import recorded
+from schemas.encoding import encode_json
 from schemas.v1.event import Event
 from schemas.v1.verdict import Verdict
-from schemas.wire import decode_event, encode_json
+from schemas.wire import decode_event
 from streams.cli.root import app
 from streams.flow_files import parse_flow
 from tests.docs.markdown import ROOT, Block, blocks, commands, languages

@@ -175,7 +175,7 @@ class Log:
 
     def restart(self, states: Mapping[bytes, bytes] | None = None) -> None:
         """Lose the memory: go on with a new partition, from these stored runs or from all."""
-        runs = dict(self.stored() if states is None else states)
+        runs = self.stored() if states is None else dict(states)
         self.partition = Partition("events", 0, self.definitions, runs=runs)
         self.partition.restore()
 

@@ -130,22 +130,34 @@ def test_R15_a_stored_run_is_read_directly_as_in_general(
         assert restored(log, RESTORE_PLAINLY) == restored(log, never)
 
 
-def test_R15_an_ordinary_stored_run_is_read_directly(monkeypatch: pytest.MonkeyPatch):
-    """The direct way is worth its code, with validators and without."""
-    read: list[bool] = []
-
-    def spy(run: Run) -> bool:
-        read.append(RESTORE_PLAINLY(run))
-        return read[-1]
-
-    monkeypatch.setattr(state, "restore_plainly", spy)
-    log = Log(
+def ordinary(*deps_of_c: str) -> Log:
+    """A log of a flow as most are, with a validator on its second node."""
+    return Log(
         flow(
             {"id": "a"},
             {"id": "b", "dep_ids": ["a"], "conditions": timeout(50), "validator": python("True")},
-            {"id": "c", "dep_ids": ["b"], "conditions": timeout(50)},
+            {"id": "c", "dep_ids": list(deps_of_c), "conditions": timeout(50)},
         )
     )
+
+
+def spied(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[bool]:
+    """Return what a function of the engine answers from now on, call by call."""
+    answers: list[bool] = []
+    function = getattr(module, name)
+
+    def spy(*arguments: Any) -> bool:
+        answers.append(function(*arguments))
+        return answers[-1]
+
+    monkeypatch.setattr(module, name, spy)
+    return answers
+
+
+def test_R15_an_ordinary_stored_run_is_read_directly(monkeypatch: pytest.MonkeyPatch):
+    """The direct way is worth its code, with validators and without."""
+    read = spied(monkeypatch, state, "restore_plainly")
+    log = ordinary("b")
     log.come(event("a", 0))
     log.restart()
     log.come(event("b", 10))
@@ -157,20 +169,8 @@ def test_R15_an_ordinary_stored_run_is_read_directly(monkeypatch: pytest.MonkeyP
 
 def test_R15_a_run_that_goes_as_it_should_is_plain_throughout(monkeypatch: pytest.MonkeyPatch):
     """The direct way is taken by every event of an ordinary run: it is worth its code."""
-    taken: list[bool] = []
-
-    def spy(*arguments: Any) -> bool:
-        taken.append(TAKE_PLAINLY(*arguments))
-        return taken[-1]
-
-    monkeypatch.setattr(partition, "take_plainly", spy)
-    log = Log(
-        flow(
-            {"id": "a"},
-            {"id": "b", "dep_ids": ["a"], "conditions": timeout(50), "validator": python("True")},
-            {"id": "c", "dep_ids": ["a", "b"], "conditions": timeout(50)},
-        )
-    )
+    taken = spied(monkeypatch, partition, "take_plainly")
+    log = ordinary("a", "b")
     log.come(event("a", 0), event("b", 10), event("c", 20))
     assert taken == [True, True, True]
     assert log.last["status"] == "passed"

@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas.encoding import encode_json
 from schemas.errors import InvalidEvent
 from schemas.limits import MAX_EVENT_BYTES, OPTION_RANGES
-from schemas.wire import Event, check_key, decode_event, encode_json
+from schemas.wire import Event, check_key, decode_event
 
 TS = 1_763_985_601_200_000_000
 NULL: Any = object()
