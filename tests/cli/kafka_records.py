@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from schemas.topics import Topic
 
 
+APART_S = 0.001
+
+
 class Sent(NamedTuple):
     """A record to write, to a partition of a topic."""
 
@@ -28,7 +31,10 @@ class Sent(NamedTuple):
 
 
 def write(records: Iterable[Sent]) -> None:
-    """Append records, in order, to the topics that the environment names."""
+    """Append records, in order, to the topics that the environment names, each in a millisecond of its own.
+
+    Those of different partitions have no order but that of their timestamps.
+    """
 
     async def send() -> None:
         settings = load_settings()
@@ -42,6 +48,7 @@ def write(records: Iterable[Sent]) -> None:
                 batch.close()
                 topic = full_name(record.topic, settings)
                 await (await producer.send_batch(batch, topic, partition=record.partition))
+                await asyncio.sleep(APART_S)
 
     asyncio.run(send())
 
