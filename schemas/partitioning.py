@@ -6,12 +6,10 @@ here is too large for one.
 
 from __future__ import annotations
 
-from struct import unpack_from
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_extensions import i64
-
 
 def murmur2_partition(key: bytes, partitions: int) -> int:
     """Return the partition that Kafka's default partitioner picks for `key`, from 0."""
@@ -25,8 +23,9 @@ def _murmur2(key: bytes) -> int:
     """
     size = len(key)
     hashed: i64 = 0x9747B28C ^ size
-    word: i64
-    for word in unpack_from(f"<{size >> 2}I", key):
+    at: i64
+    for at in range(0, size - 3, 4):
+        word: i64 = key[at] | key[at + 1] << 8 | key[at + 2] << 16 | key[at + 3] << 24
         mixed: i64 = word * 0x5BD1E995 & 0xFFFFFFFF
         hashed = (hashed * 0x5BD1E995 ^ (mixed ^ mixed >> 24) * 0x5BD1E995) & 0xFFFFFFFF
     if tail := size & 3:

@@ -24,12 +24,12 @@ class Gap(NamedTuple):
 
 def ceil_ms(instant_ns: int) -> int:
     """Round an instant up to whole milliseconds, as record timestamps are."""
-    return -(-instant_ns // MS) * MS
+    return instant_ns + -instant_ns % MS
 
 
 def due(instant_ns: int, gaps: Sequence[Gap]) -> int:
     """Return when an instant fires: rounded up, and moved behind each outage that swallowed it (R27)."""
-    instant_ns = -(-instant_ns // MS) * MS
+    instant_ns = ceil_ms(instant_ns)
     for start_ns, end_ns in gaps:
         if start_ns < instant_ns < end_ns - OUTAGE_NS:
             instant_ns = end_ns + OUTAGE_GRACE_NS

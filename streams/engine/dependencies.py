@@ -268,7 +268,6 @@ def ask(
     # An entry may be judged twice before its question is answered, when others came to count meanwhile.
     if any(q.entry is entry and q.kind == kind and q.seen == seen for q in questions):
         return None
-    run.asked = True
     call = ScriptCall(program.engine, program.source, kind, entry.data, build_ctx(run, node, entry))
     questions.append(Question(run, entry, kind, seen, call))
     return None

@@ -179,7 +179,6 @@ class Run:
     """One execution of a flow: what came, and what was said about it."""
 
     __slots__ = (
-        "asked",
         "deadlines",
         "definition",
         "dirty",
@@ -233,8 +232,6 @@ class Run:
         self.grew = False
         """Whether the definition grew by this run's events (R14)."""
         self.late = False
-        self.asked = False
-        """Whether a script was asked about an event of this run."""
         self.stamped = False
         """Whether an event was stamped by its client at sending (R25)."""
         self.offset = -1

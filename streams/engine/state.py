@@ -114,9 +114,13 @@ def _encode_rest(run: Run) -> dict[str, Any]:
     said = run.said
     if said.revision:
         rest["said"] = [said.revision, said.status, sorted(said.causes), sorted(said.absent)]
-    if run.asked:
-        # What scripts were asked of: their answers name the versions that they saw.
-        rest["versions"] = {node: occurrences.version for node, occurrences in run.nodes.items()}
+    moved = {
+        node: occurrences.version
+        for node, occurrences in run.nodes.items()
+        if occurrences.version != len(occurrences.counted)
+    }
+    if moved:  # The answers of scripts name the versions that they saw.
+        rest["versions"] = moved
     if run.deadlines:
         opened_at = run.opened_at
         rest["deadlines"] = {
@@ -158,7 +162,7 @@ def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:
     }
     if rest:
         _decode_rest(run, rest)
-    _restore_entries(run, entries, rest.get("versions"))
+    _restore_entries(run, entries, rest.get("versions", {}))
     return run
 
 
@@ -176,7 +180,7 @@ def _decode_rest(run: Run, rest: dict[str, Any]) -> None:
     }
 
 
-def _restore_entries(run: Run, stored: list[list[Any]], versions: dict[str, int] | None) -> None:
+def _restore_entries(run: Run, stored: list[list[Any]], versions: dict[str, int]) -> None:
     """Put the entries back where they were and read everything that follows from them."""
     if run.lessons:
         apply_lessons(run)
@@ -190,10 +194,8 @@ def _restore_entries(run: Run, stored: list[list[Any]], versions: dict[str, int]
             occurrences.count(entry)
         else:
             occurrences.others.append(entry)
-    if versions is not None:
-        run.asked = True
-        for node, version in versions.items():
-            run.nodes[node].version = version
+    for node, version in versions.items():
+        run.nodes[node].version = version
     if not restore_plainly(run):
         for entry in run.entries.values():
             run.mark(entry.node, (entry,))

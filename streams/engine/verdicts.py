@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from schemas.encoding import encode_json
+from schemas.encoding import encode_to_keep
 from schemas.ids import verdict_id
 from streams.engine.absences import deadline_of, deps_satisfied
 from streams.engine.causes import NO_CAUSES, CauseKey, describe, read_causes, rests_on_limit
@@ -106,7 +106,7 @@ def state_verdict(
 
 def encode_verdict(verdict: dict[str, Any]) -> bytes:
     """Return the value of the verdict's record."""
-    return encode_json(verdict)
+    return encode_to_keep(verdict)
 
 
 # -- node status -----------------------------------------------------------------------------------------------------

@@ -54,9 +54,10 @@ class Decoder:
         for record in batch:
             try:
                 event = decode_event(record.value)
-                if placed.get(record.key) != event.run_id:
-                    check_key(record.key, event.run_id)
-                    self._check_place(record.key, event.run_id)
+                key, run_id = record.key, event.run_id
+                if placed.get(key) != run_id:
+                    check_key(key, run_id)
+                    self._check_place(key, run_id)
             except InvalidEvent as error:
                 event = None
                 if not is_clock_record(record):

@@ -115,7 +115,7 @@ def _read(run: Run) -> Any:
     versions = {node: occurrences.version for node, occurrences in run.nodes.items()}
     failing = {key: [entry.event_id for entry in entries] for key, entries in run.failing.items()}
     waits = (set(run.waiting), set(run.leaning), run.owed, run.timeouts, run.wake_at)
-    return entries, counted, versions, failing, waits, run.asked, run.dirty
+    return entries, counted, versions, failing, waits, run.dirty
 
 
 @given(cases())
