@@ -36,6 +36,7 @@ from streams.kafka.owners import Owners
 from streams.kafka.partition import Surroundings
 from streams.kafka.run_table import RunTable
 from streams.kafka.start_position import commit_start_position
+from streams.kafka.table_manager import PromptTableManager
 from streams.kafka.topics import ensure_topics, full_name
 from streams.lifecycle import Lifecycle
 from streams.log import get_logger
@@ -175,6 +176,7 @@ def _faust_options(settings: Settings, page: WebPage) -> dict[str, Any]:
     """Return how Faust is set up; what is not named here is at its default."""
     session_s = settings.session_timeout_ms / 1_000
     return {
+        "TableManager": PromptTableManager,
         "Worker": partial(Worker, prepare=partial(_prepare, settings, page)),
         "autodiscover": False,
         "datadir": _state_dir(settings),

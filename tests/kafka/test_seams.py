@@ -15,6 +15,7 @@ import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageBatch
 from faust.app.base import App
 from faust.stores.base import Store
+from faust.tables import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -56,6 +57,8 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
         (driver.Producer, "_settings_extra", ["self"]),
         (driver.Producer, "_ensure_producer", ["self"]),
+        (TableManager, "on_start", ["self"]),
+        (TableManager, "_update_channels", ["self"]),
         (Store, "on_rebalance", ["self", "assigned", "revoked", "newly_assigned", "generation_id"]),
         (Store, "on_recovery_completed", ["self", "active_tps", "standby_tps"]),
         (Store, "persisted_offset", ["self", "tp"]),
