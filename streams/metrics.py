@@ -11,10 +11,11 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     disable_created_metrics,
     generate_latest,
 )
+
+from streams.histogram import Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,10 +118,10 @@ class Metrics:
         gauge = cast("Gauge", self._known[name])
         (gauge.labels(**labels) if labels else gauge).set(value)
 
-    def observe(self, name: MetricName, value: float, **labels: str) -> None:
-        """Add an observation to a histogram."""
+    def observe(self, name: MetricName, value: float, times: int = 1, **labels: str) -> None:
+        """Add an observation to a histogram, or as many equal ones."""
         histogram = cast("Histogram", self._known[name])
-        (histogram.labels(**labels) if labels else histogram).observe(value)
+        histogram.observe(tuple([labels[label] for label in METRICS[name].labels]), value, times)
 
     def forget_partition(self, partition: int) -> None:
         """Drop what was said of a partition that is no longer ours."""
@@ -137,6 +138,6 @@ class Metrics:
             return Counter(name, metric.help, metric.labels, registry=self._registry)
         if metric.kind == "gauge":
             return Gauge(name, metric.help, metric.labels, registry=self._registry)
-        return Histogram(
-            name, metric.help, metric.labels, buckets=metric.buckets, registry=self._registry
-        )
+        histogram = Histogram(name, metric.help, metric.labels, metric.buckets)
+        self._registry.register(histogram)
+        return histogram

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from streams.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from schemas.errors import DeadLetterReason
     from streams.engine.batches import Judged, VerdictOut
@@ -40,22 +40,19 @@ class Meter:
         for engine in {call.engine for call in calls}:
             self.metrics.observe("duly_script_seconds", seconds, engine=engine)
 
-    def emitted(self, verdicts: Iterable[VerdictOut], now_ns: int) -> None:
+    def emitted(self, verdicts: Sequence[VerdictOut], now_ns: int) -> None:
         """Take in verdicts that are acknowledged now, by this worker's wall clock."""
-        said: Counter[tuple[str, str]] = Counter()
-        kinds: Counter[str] = Counter()
-        for verdict in verdicts:
-            metric = (
-                "duly_event_to_verdict_seconds"
-                if verdict.due_ns is None
-                else "duly_deadline_lateness_seconds"
-            )
-            self.metrics.observe(metric, max(0, now_ns - verdict.decided_at_ns) / NS_PER_S)
-            said[verdict.status, verdict.trigger] += 1
-            kinds.update(verdict.cause_kinds)
-        for (status, trigger), number in said.items():
+        said = Counter((v.status, v.trigger, v.decided_at_ns) for v in verdicts)
+        for (status, trigger, decided_at_ns), number in said.items():
             self.metrics.count("duly_verdicts_total", number, status=status, trigger=trigger)
-        for kind, number in kinds.items():
+            self.metrics.observe(
+                "duly_event_to_verdict_seconds"
+                if trigger == "event"
+                else "duly_deadline_lateness_seconds",
+                max(0, now_ns - decided_at_ns) / NS_PER_S,
+                number,
+            )
+        for kind, number in Counter(kind for v in verdicts for kind in v.cause_kinds).items():
             self.metrics.count("duly_causes_total", number, kind=kind)
 
     def wrote_clock_record(self) -> None:

@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import aiohttp
+import prometheus_client
 import pytest
+from prometheus_client import CollectorRegistry, disable_created_metrics, generate_latest
 
 from streams.engine.definitions import Definitions
 from streams.engine.partition import Partition
 from streams.errors import SettingsError
+from streams.histogram import Histogram
 from streams.kafka.meter import Meter
 from streams.kafka.partition import PartitionOwner
 from streams.metrics import METRICS, MetricName, Metrics
@@ -80,6 +83,26 @@ def test_every_name_is_declared_and_documented() -> None:
 def test_no_metric_is_divided_without_bound() -> None:
     labels = {label for metric in METRICS.values() for label in metric.labels}
     assert labels <= {"outcome", "status", "trigger", "kind", "reason", "partition", "engine"}
+
+
+@pytest.mark.parametrize("labels", [(), ("engine",)])
+def test_a_histogram_reads_as_the_usual_one(labels: tuple[str, ...]) -> None:
+    """The same text, whether equal observations come at once or one by one."""
+    disable_created_metrics()  # as streams/metrics.py does
+    buckets = (0.005, 0.5, 1.0, 60.0)
+    ours, usual = CollectorRegistry(), CollectorRegistry()
+    histogram = Histogram("seconds", "How long", labels, buckets)
+    ours.register(histogram)
+    reference = prometheus_client.Histogram(
+        "seconds", "How long", labels, buckets=buckets, registry=usual
+    )
+    assert generate_latest(ours) == generate_latest(usual)
+    values = ("python",)[: len(labels)]
+    for value, times in ((0.0, 1), (0.005, 2), (0.5, 3), (0.75, 1), (61.0, 4)):
+        histogram.observe(values, value, times)
+        for _ in range(times):
+            (reference.labels(*values) if labels else reference).observe(value)
+    assert generate_latest(ours) == generate_latest(usual)
 
 
 async def test_pages_answer_and_nothing_else_does(port: int) -> None:
