@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mypy_extensions import i64
 
+
 def murmur2_partition(key: bytes, partitions: int) -> int:
     """Return the partition that Kafka's default partitioner picks for `key`, from 0."""
     return (_murmur2(key) & 0x7FFFFFFF) % partitions
