@@ -79,15 +79,19 @@ class ScriptSandbox:
         """Engines that were started, for which nobody has to wait any more."""
         self._tasks: set[asyncio.Task[list[ScriptAnswer]]] = set()
         """Rounds under way; some go on while their batches do not wait for them any more."""
+        self._warming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """See `Sandbox`."""
         self._lanes = Lanes(self._limits)
         if self._is_warm:
-            await self._warm_up(set(ENGINES))
+            self._warming = asyncio.create_task(self._warm_all(), name="warm-scripts")
 
     async def stop(self) -> None:
         """See `Sandbox`."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.wait([self._warming])
         await asyncio.gather(*self._tasks, return_exceptions=True)
         lanes, self._lanes = self._lanes, None
         if lanes is not None:
@@ -120,6 +124,14 @@ class ScriptSandbox:
         if self._lanes is None:
             raise RuntimeError("the sandbox is not started")
         return self._lanes
+
+    async def _warm_all(self) -> None:
+        """Start the engines beside all else, one by one: a worker that comes back has runs to judge.
+
+        A script of one that is still cold waits for its own engine alone.
+        """
+        for engine in ENGINES:
+            await self._warm_up({engine})
 
     async def _warm_up(self, engines: set[str]) -> None:
         """Start engines before the time of a script is counted."""

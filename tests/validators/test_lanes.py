@@ -12,7 +12,9 @@ from streams.validators.sandbox import create_sandbox
 from tests.validators.conftest import call, outcomes
 
 if TYPE_CHECKING:
-    from streams.engine.scripts import ScriptAnswer, ScriptCall
+    import psutil
+
+from streams.engine.scripts import ScriptAnswer, ScriptCall
 
 HANGS = {"python": "sum(range(10**10)) > {n}", "js": "(() => {{ while ({n} < 99) {{}} }})()"}
 GOOD = {"python": "data['n'] > {n}", "cel": "data.n > {n}", "js": "data.n > {n}"}
@@ -111,3 +113,18 @@ def test_a_script_that_hung_in_one_batch_is_benched_in_the_next() -> None:
     assert benched == ["js"]
     assert answer.outcome == "limit"
     assert "benched for another" in answer.detail
+
+
+def test_a_sandbox_that_stops_while_its_engines_start_leaves_none_of_their_processes() -> None:
+    """Nobody waits for engines that are warmed; they are ended all the same."""
+    ours = psutil.Process()
+    before = set(ours.children(recursive=True))
+
+    async def start_and_stop() -> None:
+        sandbox = create_sandbox(Limits(), is_warm=True)
+        await sandbox.start()
+        await sandbox.stop()
+
+    asyncio.run(start_and_stop())
+    _, alive = psutil.wait_procs(set(ours.children(recursive=True)) - before, timeout=5)
+    assert alive == []
