@@ -6,15 +6,15 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+import psutil
+
 from streams.validators.lanes import Lanes, Patience
 from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox
 from tests.validators.conftest import call, outcomes
 
 if TYPE_CHECKING:
-    import psutil
-
-from streams.engine.scripts import ScriptAnswer, ScriptCall
+    from streams.engine.scripts import ScriptAnswer, ScriptCall
 
 HANGS = {"python": "sum(range(10**10)) > {n}", "js": "(() => {{ while ({n} < 99) {{}} }})()"}
 GOOD = {"python": "data['n'] > {n}", "cel": "data.n > {n}", "js": "data.n > {n}"}
