@@ -34,10 +34,11 @@ class VerdictOut:
     """A verdict to produce.
 
     Attributes:
-        due_ns: the due instant that made it, or None if an event did.
+        trigger: what made it: an event, or which kind of due instant.
+        decided_at_ns: the stream clock at that event, or that instant.
     """
 
-    __slots__ = ("cause_kinds", "decided_at_ns", "due_ns", "key", "status", "trigger", "value")
+    __slots__ = ("cause_kinds", "decided_at_ns", "key", "status", "trigger", "value")
 
     def __init__(
         self,
@@ -45,15 +46,13 @@ class VerdictOut:
         value: bytes,
         status: str,
         trigger: str,
-        due_ns: int | None,
-        decided_at_ns: int = 0,
+        decided_at_ns: int,
         cause_kinds: tuple[str, ...] = (),
     ) -> None:
         self.key = key
         self.value = value
         self.status = status
         self.trigger = trigger
-        self.due_ns = due_ns
         self.decided_at_ns = decided_at_ns
         self.cause_kinds = cause_kinds
 

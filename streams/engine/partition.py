@@ -318,7 +318,6 @@ class Partition:
                 encode_verdict(verdict),
                 verdict["status"],
                 trigger,
-                None if at_event else now,
                 now,
                 tuple([kind for _, kind in decision.causes]),
             )

@@ -53,7 +53,7 @@ async def outbox(log: Log, remembered: list[int], commits: Commits) -> AsyncGene
 
 def work(done: asyncio.Event, *, number: int = 1) -> Work:
     judged = Judged(
-        verdicts=[VerdictOut(b"run", b"verdict %d" % number, "passed", "event", None)],
+        verdicts=[VerdictOut(b"run", b"verdict %d" % number, "passed", "event", 0)],
         states=[(b"key", b"state %d" % number, number)],
         learned=[(b"shop/pay", b"lesson")],
     )
