@@ -21,7 +21,7 @@ from schemas.wire import decode_event
 from streams.engine.batches import Record
 from streams.engine.definitions import Definitions
 from streams.engine.partition import Partition
-from streams.lifecycle import tune_process
+from streams.tuning import tune_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -7,7 +7,7 @@ that the engine keeps, or raises InvalidEvent. Unknown keys inside a value are l
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.encoding import encode_to_keep
 from schemas.explain import refuse, refuse_ts
@@ -30,14 +30,14 @@ from schemas.limits import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-A_NAME = "1 to 128 of the characters A-Z a-z 0-9 . _ -"
+A_NAME: Final = "1 to 128 of the characters A-Z a-z 0-9 . _ -"
 
-_is_name = re.compile(NAME_PATTERN).fullmatch
-_is_decimal = re.compile(r"-?[0-9]{1,20}").fullmatch
-_known_names: dict[str, str] = {}  # the same few name nearly every event
-_MAX_KNOWN_NAMES = 4_096
-_NODE_TYPES = frozenset(NODE_TYPES)
-_DEP_MODES = frozenset(DEP_MODES)
+_is_name: Final = re.compile(NAME_PATTERN).fullmatch
+_is_decimal: Final = re.compile(r"-?[0-9]{1,20}").fullmatch
+_known_names: Final[dict[str, str]] = {}  # the same few name nearly every event
+_MAX_KNOWN_NAMES: Final = 4_096
+_NODE_TYPES: Final = frozenset(NODE_TYPES)
+_DEP_MODES: Final = frozenset(DEP_MODES)
 
 
 def check_name(value: Any, path: str) -> str:
@@ -198,7 +198,7 @@ def check_meta(value: Any, path: str) -> dict[str, Any]:
     return value
 
 
-TAUGHT_FIELDS: dict[str, Callable[[Any, str], Any]] = {
+TAUGHT_FIELDS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "type": check_type,
     "dep_ids": check_dep_ids,
     "dep_mode": check_dep_mode,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+_dumps: Final = orjson.dumps
+_join: Final = b"".join
 
 
 def encode_json(value: Any) -> bytes:
     """Return `value` as compact JSON in UTF-8; the one encoder of all that is written."""
-    return orjson.dumps(value)
+    return _dumps(value)
 
 
 def encode_to_keep(value: Any) -> bytes:
@@ -18,4 +21,4 @@ def encode_to_keep(value: Any) -> bytes:
     orjson gives back the end of a buffer of several kB, which leaves a hole behind each result: a worker's memory would
     be holes.
     """
-    return b"".join((orjson.dumps(value), b""))
+    return _join((_dumps(value), b""))

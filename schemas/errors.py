@@ -7,7 +7,7 @@ SchemaError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +23,8 @@ DeadLetterReason = Literal[
     "too_large",
 ]
 
-MAX_MESSAGE_CHARS = 200
-MAX_PATH_CHARS = 200
+MAX_MESSAGE_CHARS: Final = 200
+MAX_PATH_CHARS: Final = 200
 
 
 class SchemaError(Exception):

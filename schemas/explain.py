@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import orjson
 
@@ -15,9 +15,9 @@ from schemas.limits import EARLIEST_TS_NS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-MAX_SHOWN_CHARS = 60
+MAX_SHOWN_CHARS: Final = 60
 YEAR_2100_NS = 4_102_444_800_000_000_000
-NS_PER_UNIT = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3}
+NS_PER_UNIT: Final = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3}
 
 
 def refuse(path: str, expected: str, value: object) -> NoReturn:

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERDICT_NAMESPACE = uuid.UUID("3f0cb1f2-6a41-5d53-9a6e-0d8c4d7b7a10")
+VERDICT_NAMESPACE: Final = uuid.UUID("3f0cb1f2-6a41-5d53-9a6e-0d8c4d7b7a10")
 """The UUIDv5 namespace of verdict ids. Changing it would make every known verdict a new one."""
 
-_NAMESPACE_BYTES = VERDICT_NAMESPACE.bytes
+_NAMED: Final = hashlib.sha1(VERDICT_NAMESPACE.bytes, usedforsecurity=False)
+"""The hash of the namespace, which goes before every name; a copy of it is made in half the time."""
 
-VERSION_DIGITS = 16
+VERSION_DIGITS: Final = 16
 
 
 def verdict_id(flow: str, run_id: str, opened_at_ns: int, revision: int) -> str:
     """Return the id of one verdict: UUIDv5 of the compact JSON array of the arguments (R16)."""
     name = orjson.dumps([flow, run_id, opened_at_ns, revision])
     # What uuid.uuid5 does, without its objects: it would be a twentieth of the engine's time.
-    digest = bytearray(hashlib.sha1(_NAMESPACE_BYTES + name, usedforsecurity=False).digest()[:16])
+    named = _NAMED.copy()
+    named.update(name)
+    digest = bytearray(named.digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()

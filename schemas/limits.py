@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
-VERSION = 1
+VERSION: Final = 1
 
-MAX_EVENT_BYTES = 256 * 1024
-MAX_EVENT_ID_CHARS = 128
-MAX_RUN_ID_BYTES = 256
-MAX_BRANCH_CHARS = 128
-MAX_DATA_DEPTH = 254
+MAX_EVENT_BYTES: Final = 256 * 1024
+MAX_EVENT_ID_CHARS: Final = 128
+MAX_RUN_ID_BYTES: Final = 256
+MAX_BRANCH_CHARS: Final = 128
+MAX_DATA_DEPTH: Final = 254
 """Objects and lists within each other, the outermost counted: what orjson writes."""
-MAX_META_DEPTH = 64
+MAX_META_DEPTH: Final = 64
 """The same for `additional_meta`, which stands further in where a definition is written."""
 
 # What fullmatch must accept for a flow or a node id. ASCII only: such ids stand in topic keys,
 # URLs and metric labels.
-NAME_PATTERN = r"[A-Za-z0-9._-]{1,128}"
+NAME_PATTERN: Final = r"[A-Za-z0-9._-]{1,128}"
 
-EARLIEST_TS_NS = 946_684_800_000_000_000
+EARLIEST_TS_NS: Final = 946_684_800_000_000_000
 """2000-01-01T00:00:00Z. A smaller `ts` is in another unit, or from a clock never set."""
 
-LATEST_TS_NS = 2**63 - 1
+LATEST_TS_NS: Final = 2**63 - 1
 """The year 2262, the last nanosecond that 64 bits hold."""
 
-MAX_DURATION_MS = 10 * 365 * 24 * 3_600_000
+MAX_DURATION_MS: Final = 10 * 365 * 24 * 3_600_000
 """Ten years, so that an instant plus a duration stays within 64 bits of nanoseconds."""
 
 NodeType = Literal["act", "assert", "trigger", "generic", "hook"]
 DepMode = Literal["all", "any"]
 
-NODE_TYPES: tuple[NodeType, ...] = get_args(NodeType)
-DEP_MODES: tuple[DepMode, ...] = get_args(DepMode)
+NODE_TYPES: Final[tuple[NodeType, ...]] = get_args(NodeType)
+DEP_MODES: Final[tuple[DepMode, ...]] = get_args(DepMode)
 
 
 class Range(NamedTuple):
@@ -43,7 +43,7 @@ class Range(NamedTuple):
     most: int
 
 
-OPTION_RANGES: dict[str, Range] = {
+OPTION_RANGES: Final[dict[str, Range]] = {
     "window_ms": Range(900_000, 0, MAX_DURATION_MS),
     "max_open_ms": Range(604_800_000, 0, MAX_DURATION_MS),
     "settle_ms": Range(5_000, 0, MAX_DURATION_MS),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -27,7 +27,8 @@ from schemas.json_types import is_object
 from schemas.limits import MAX_EVENT_BYTES, VERSION
 
 # The type of a node matters only if it is a trigger (R24): alone, any other teaches nothing.
-_names_no_rule = (frozenset(TAUGHT_FIELDS) - {"type"}).isdisjoint
+_loads: Final = orjson.loads
+_names_no_rule: Final = (frozenset(TAUGHT_FIELDS) - {"type"}).isdisjoint
 
 
 @dataclass(slots=True, init=False)
@@ -98,19 +99,18 @@ def decode_event(value: bytes | None) -> Event:
     if version is not None and (type(version) is not int or version != VERSION):
         message = f"this worker reads version {VERSION} of the wire, got {show(version)}"
         raise InvalidEvent("unknown_version", "v", message)
-    get = fields.get
-    options = get("options")
+    options = fields.get("options")
     return Event(
-        check_event_id(get("event_id"), "event_id"),
-        check_name(get("flow"), "flow"),
-        check_name(get("node"), "node"),
-        check_run_id(get("run_id"), "run_id"),
-        check_ts(get("ts"), "ts"),
-        check_data(get("data"), "data"),
+        check_event_id(fields.get("event_id"), "event_id"),
+        check_name(fields.get("flow"), "flow"),
+        check_name(fields.get("node"), "node"),
+        check_run_id(fields.get("run_id"), "run_id"),
+        check_ts(fields.get("ts"), "ts"),
+        check_data(fields.get("data"), "data"),
         _taught(fields),
         None if options is None else check_options(options, "options"),
-        get("filter") is False,
-        check_stamped(get("stamped"), "stamped"),
+        fields.get("filter") is False,
+        check_stamped(fields.get("stamped"), "stamped"),
     )
 
 
@@ -133,7 +133,7 @@ def _parse(value: bytes | None) -> dict[str, Any]:
         message = f"{len(value)} bytes; an event has at most {MAX_EVENT_BYTES} (256 KiB)"
         raise InvalidEvent("too_big", "", message)
     try:
-        fields = orjson.loads(value)
+        fields = _loads(value)
     except orjson.JSONDecodeError as error:
         refuse_bytes(value, error)
     if not is_object(fields):

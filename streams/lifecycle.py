@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from streams.kafka.departure import leave_at_the_end
+from streams.tuning import tune_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -93,15 +92,3 @@ class Lifecycle:
     def _report(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
-
-
-def tune_process() -> None:
-    """Set what costs a loaded worker a third of its throughput otherwise.
-
-    Recovered runs live long: they are taken out of the garbage collector's sight, and it runs less
-    often. The thread that fetches gets its turn sooner.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1_000)
-    sys.setswitchinterval(0.001)

@@ -122,7 +122,7 @@ class _Reading:
     async def judge(self, what_if: WhatIf, now_ns: int, comparison: Comparison) -> None:
         logs, events = self.logs, self.place.events
         span = await span_of(logs, self.place, self.since_ms, self.until_ms)
-        decoder = Decoder(events.partition, self.partitions)
+        decoder = Decoder(events.topic, events.partition, self.partitions)
         async for batch in logs.read(events, span.end, span.begin):
             await what_if.take(decoder.decode(batch).records)
         await what_if.run_on(now_ns)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
-
-import orjson
+from typing import TYPE_CHECKING, Final
 
 from streams.engine.absences import STAMPED_LATE_NS
 
@@ -24,18 +22,26 @@ def build_ctx(run: Run, node: Node, entry: Entry) -> bytes:
     """
     if not node.deps:
         return _NO_DEPS
-    deps = [
-        {"flow": run.flow, "id": dep, "data": orjson.Fragment(event.data)}
-        for dep in node.deps
-        if dep in run.nodes
-        for event in run.nodes[dep].counted
-    ]
-    ctx: dict[str, Any] = {"deps": deps}
-    if len(node.deps) == 1 and deps:
+    # Put together from JSON that is there already: it is asked for with each validator.
+    parts: list[bytes] = []
+    for dep in node.deps:
+        if dep in run.nodes:
+            for event in run.nodes[dep].counted:
+                parts += (
+                    b"," if parts else b'{"deps":[',
+                    run.definition.ctx_heads[dep],
+                    event.data,
+                    b"}",
+                )
+    if not parts:
+        return _NO_DEPS
+    parts.append(b"]")
+    if len(node.deps) == 1:
         upstream = _single_dependency(run, node.deps[0], entry)
         if upstream is not None:
-            ctx["data"] = orjson.Fragment(upstream.data)
-    return orjson.dumps(ctx)
+            parts += (b',"data":', upstream.data)
+    parts.append(b"}")
+    return b"".join(parts)
 
 
 def _single_dependency(run: Run, dep: str, entry: Entry) -> Entry | None:

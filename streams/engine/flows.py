@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, NamedTuple
 
+from schemas.encoding import encode_json
 from schemas.ids import definition_version
 from streams.engine import graph
 
@@ -116,6 +117,7 @@ class Definition:
         self.grace_ns = self.options.grace_ms * MS
         self.tolerance_ns = self.options.clock_tolerance_ms * MS
         self.retention_ns = self.options.retention_ms * MS
+        self.max_events = self.options.max_events_per_run
         self._defaults = base
         self._taught: dict[str, Definition] = {}
         self.nothing_new: dict[str, Given] = {}
@@ -136,10 +138,12 @@ class Definition:
         """Nodes with a timeout."""
         self.timed_roots: tuple[Node, ...] = self._read_timed_roots()
         """Nodes with a timeout that are roots, or would be without triggers: the first event starts their time."""
-        self.timed_after: Mapping[str, tuple[Node, ...]] = self._read_timed_after()
+        self.timed_after: dict[str, tuple[Node, ...]] = self._read_timed_after()
         """Node → the nodes with a timeout that depend on it."""
-        self.plain: Mapping[str, Node] = self._read_plain()
+        self.plain: dict[str, Node] = self._read_plain()
         """The nodes whose events can be judged directly (plain.py): no filter, no choice and no excuse plays a part."""
+        self.ctx_heads: dict[str, bytes] = self._write_ctx_heads()
+        """Node → how its events begin among the `deps` of a script's context, up to their data."""
         self.learned_ids: tuple[str, ...] = self._read_learned_ids()
         """Nodes that only events taught."""
         self.version: str = definition_version(self.content())
@@ -224,7 +228,7 @@ class Definition:
             and all(dep in self.nodes and self.nodes[dep].trigger for dep in node.deps)
         )
 
-    def _read_plain(self) -> Mapping[str, Node]:
+    def _read_plain(self) -> dict[str, Node]:
         if not self.all_owed or self.problems or self.timed_roots:
             return {}
         if any(node.any_dep for node in self.nodes.values()):
@@ -234,7 +238,7 @@ class Definition:
         ]
         return {node.id: node for node in known if node.filter is None}
 
-    def _read_timed_after(self) -> Mapping[str, tuple[Node, ...]]:
+    def _read_timed_after(self) -> dict[str, tuple[Node, ...]]:
         return {
             node.id: tuple(
                 self.nodes[dependant]
@@ -242,6 +246,12 @@ class Definition:
                 if self.nodes[dependant].timeout_ns
             )
             for node in self.nodes.values()
+        }
+
+    def _write_ctx_heads(self) -> dict[str, bytes]:
+        return {
+            node: encode_json({"flow": self.flow, "id": node})[:-1] + b',"data":'
+            for node in self.nodes
         }
 
     def _read_learned_ids(self) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def receive(run: Run, event: Event, now: int, recorded_at: int) -> Received:
 
 def _refuse(run: Run, event: Event, size: int) -> Received | None:
     """Turn an event away that the run has no room for; the run says so once (R20)."""
-    limit = run.definition.options.max_events_per_run
+    limit = run.definition.max_events
     if len(run) >= limit:
         reason: Literal["too_many_events", "too_large"] = "too_many_events"
         message = f"the run has {limit} events, the most that max_events_per_run allows"

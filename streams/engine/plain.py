@@ -107,7 +107,7 @@ def _is_in_order(run: Run, event: Event, now: int) -> bool:
     return not (
         event.event_id in run.entries
         or _has_something_amiss(run)
-        or len(run.entries) >= definition.options.max_events_per_run
+        or len(run.entries) >= definition.max_events
         or run.opened_at + definition.max_open_ns <= now
     )
 
@@ -156,7 +156,8 @@ def _move_deadlines(run: Run, entry: Entry, definition: Definition, now: int) ->
     deadlines, timeouts, node_id = run.deadlines, run.timeouts, entry.node
     if node_id in deadlines:
         del deadlines[node_id]
-        timeouts.pop(node_id, None)
+        if node_id in timeouts:
+            del timeouts[node_id]
     for dependant in definition.timed_after[node_id]:
         value, origin = entry.ts + dependant.timeout_ns, node_id
         if len(dependant.deps) > 1:

@@ -47,12 +47,15 @@ def text_bytes(text: str) -> int:
 _happened: Final = attrgetter("ts", "event_id")
 
 
-class ScriptResult(NamedTuple):
+class ScriptResult:
     """What a script said of which context: `seen` are the versions of the dependencies' occurrences that it saw."""
 
-    seen: tuple[int, ...]
-    outcome: str
-    detail: str
+    __slots__ = ("detail", "outcome", "seen")
+
+    def __init__(self, seen: tuple[int, ...], outcome: str, detail: str) -> None:
+        self.seen = seen
+        self.outcome = outcome
+        self.detail = detail
 
 
 class Entry:
@@ -154,13 +157,22 @@ class Deadline:
         self.origin = origin
 
 
-class Said(NamedTuple):
+class Said:
     """The last verdict, as far as the next one is compared with it (R15)."""
 
-    revision: int
-    status: str
-    causes: frozenset[tuple[str, str]]
-    absent: frozenset[tuple[str, str]]
+    __slots__ = ("absent", "causes", "revision", "status")
+
+    def __init__(
+        self,
+        revision: int,
+        status: str,
+        causes: frozenset[tuple[str, str]],
+        absent: frozenset[tuple[str, str]],
+    ) -> None:
+        self.revision = revision
+        self.status = status
+        self.causes = causes
+        self.absent = absent
 
 
 SILENT: Final = Said(0, "", frozenset(), frozenset())

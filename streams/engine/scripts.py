@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Outcome = Literal["true", "false", "none", "other", "error", "limit", "not_compiled"]
 """What became of a call. `other` is a value that is no answer, `limit` a budget or a crash of the sandbox (R6)."""
 
 
-class ScriptCall(NamedTuple):
-    """One script to run on one event."""
+@dataclass(slots=True, init=False)
+class ScriptCall:
+    """One script to run on one event.
+
+    Attributes:
+        engine: the language.
+        source: the script.
+        kind: what it decides.
+        data: JSON object, the event's data.
+        ctx: JSON object, `{"deps": [{"flow", "id", "data"}, …], "data": …}` (R5).
+    """
 
     engine: str
     source: str
     kind: Literal["filter", "validator"]
     data: bytes
-    """JSON object: the event's data."""
     ctx: bytes
-    """JSON object: `{"deps": [{"flow", "id", "data"}, …], "data": …}` (R5)."""
+
+    # Written out: a generated one is not compiled (docs/decisions/0006-compiled-engine.md).
+    def __init__(
+        self,
+        engine: str,
+        source: str,
+        kind: Literal["filter", "validator"],
+        data: bytes,
+        ctx: bytes,
+    ) -> None:
+        self.engine = engine
+        self.source = source
+        self.kind: Literal["filter", "validator"] = kind
+        self.data = data
+        self.ctx = ctx
 
 
 class ScriptAnswer(NamedTuple):

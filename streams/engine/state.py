@@ -222,7 +222,7 @@ def _encode_entry(entry: Entry, opened_at: int) -> tuple[Any, ...]:
     if filtered is None and validated is None and entry.admitted_at == entry.arrival:
         return head
     admitted_at = entry.admitted_at - opened_at
-    return (*head, admitted_at, filtered and tuple(filtered), validated and tuple(validated))
+    return (*head, admitted_at, _encode_result(filtered), _encode_result(validated))
 
 
 def _decode_entry(run: Run, stored: list[Any]) -> Entry:
@@ -243,6 +243,10 @@ def _decode_entry(run: Run, stored: list[Any]) -> Entry:
 
 def _pairs(stored: list[list[str]]) -> frozenset[tuple[str, str]]:
     return frozenset([(first, second) for first, second in stored])
+
+
+def _encode_result(result: ScriptResult | None) -> tuple[Any, ...] | None:
+    return None if result is None else (result.seen, result.outcome, result.detail)
 
 
 def _decode_result(stored: list[Any] | None) -> ScriptResult | None:

@@ -29,7 +29,10 @@ def sealed_at(run: Run) -> int:
 
 def closes_at(run: Run) -> int:
     """Return the instant at which the window closes, if nothing more comes (R11)."""
-    return min(sealed_at(run), max([_quiet_at(run), *pending_dues(run)]))
+    quiet_at = _quiet_at(run)
+    if run.waiting or run.timeouts:
+        quiet_at = max(quiet_at, *pending_dues(run))
+    return min(sealed_at(run), quiet_at)
 
 
 def is_closed(run: Run, now: int) -> bool:
@@ -74,4 +77,7 @@ def next_due(run: Run, now: int, *, failed: bool) -> int | None:
 
 def forgotten_at(run: Run) -> int:
     """Return the instant at which the run's state is removed (R21)."""
-    return max(closes_at(run), run.last_arrival, *pending_dues(run)) + run.definition.retention_ns
+    last = max(closes_at(run), run.last_arrival)
+    if run.waiting or run.timeouts:
+        last = max(last, *pending_dues(run))
+    return last + run.definition.retention_ns

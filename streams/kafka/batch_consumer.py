@@ -6,10 +6,12 @@ Its seams to Faust are pinned by tests/kafka/test_seams.py.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
@@ -47,8 +49,34 @@ class BatchSchema(Schema[Any, Any]):
         return message.key
 
     def loads_value(self, app: AppT, message: Message, **_options: Any) -> Any:  # noqa: ARG002  # Faust's signature
-        """Return the list of `aiokafka.ConsumerRecord`."""
+        """Return the list of records, each with offset, timestamp, key, value and headers."""
         return message.value
+
+
+class RecordsAsParsed(PartitionRecords):
+    """The records of a fetched partition as aiokafka's parser yields them.
+
+    The base class copies each into an `aiokafka.ConsumerRecord`, which takes as long as all else of the fetch.
+    """
+
+    def _consumer_record(self, tp: TopicPartition, record: Any) -> Any:  # noqa: ARG002  # aiokafka's signature
+        return record
+
+
+class Fetched(OrderedDict[TopicPartition, Any]):
+    """What a fetcher of aiokafka holds for its consumer, by partition."""
+
+    def __setitem__(self, tp: TopicPartition, found: Any) -> None:
+        if isinstance(found, FetchResult):  # not an error
+            vars(found)["_partition_records"].__class__ = RecordsAsParsed
+        super().__setitem__(tp, found)
+
+
+def keep_as_parsed(fetcher: dict[str, Any]) -> None:
+    """Let a fetcher, given by its attributes, hand on records as they were parsed."""
+    held = fetcher["_records"]
+    if type(held) is not Fetched:
+        fetcher["_records"] = Fetched(held)
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
@@ -63,6 +91,19 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             _isolation_level="read_committed", _fetch_max_wait_ms=FETCH_MAX_WAIT_MS
         )
         return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
+        max_records: int | None = None,
+    ) -> Mapping[Any, Any]:
+        # The fetcher is made when the consumer starts, and offers no setting for this.
+        fetcher: object = vars(consumer)["_fetcher"]
+        if fetcher is not None:
+            keep_as_parsed(vars(fetcher))
+        return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
 
 
 class BatchConsumer(driver.Consumer):

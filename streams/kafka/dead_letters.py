@@ -16,21 +16,25 @@ MOST_BYTES = 1536 * 1024
 takes uncompressed, and must not stop the worker."""
 
 
-def dead_letter(record: Any, reason: DeadLetterReason, error: str) -> OutRecord:
+def dead_letter(
+    topic: str, partition: int, record: Any, reason: DeadLetterReason, error: str
+) -> OutRecord:
     """Return the dead letter of a source record: its key, value and headers, and ours.
 
     Of a record that is too large to be kept whole, the first `MOST_BYTES` of the value are kept.
 
     Args:
-        record: the `aiokafka.ConsumerRecord` as it was read.
+        topic: the full name of the record's topic.
+        partition: the record's partition.
+        record: as it was read, with `offset`, `key`, `value` and `headers`.
         reason: one of a fixed set, to count and to filter by.
         error: what was wrong, for people.
     """
     letter = DeadLetter(
         reason=reason,
         error=error,
-        source_topic=record.topic,
-        source_partition=record.partition,
+        source_topic=topic,
+        source_partition=partition,
         source_offset=record.offset,
     )
     if _size_bytes(record) > MOST_BYTES:

@@ -49,7 +49,7 @@ class Batch(Protocol):
     """A fetched batch, as Faust delivers it (`faust.Event`)."""
 
     message: Any
-    """`message.value` is the list of `aiokafka.ConsumerRecord`."""
+    """`message.value` is the list of records, each with offset, timestamp, key, value and headers."""
 
     def ack(self) -> Any:
         """Release its offset for the next commit."""
@@ -107,7 +107,7 @@ class PartitionOwner:
         self._number = number
         self._around = around
         self._partition = partition
-        self._decoder = Decoder(number, around.partitions)
+        self._decoder = Decoder(around.destinations.events, number, around.partitions)
         self._clock = ClockRecords()
         self._inbox: Mailbox[Batch] = Mailbox()
         self._outbox = Outbox(
@@ -205,7 +205,15 @@ class PartitionOwner:
             by_offset = {record.offset: record for record in source}
             for refused in judged.refused:
                 record = by_offset[refused.offset]
-                letters.append(dead_letter(record, refused.reason, refused.message))
+                letters.append(
+                    dead_letter(
+                        self._around.destinations.events,
+                        self._number,
+                        record,
+                        refused.reason,
+                        refused.message,
+                    )
+                )
                 reasons[refused.reason] += 1
         if letters:
             log.warning(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from schemas import headers
 from schemas.errors import DeadLetterReason, InvalidEvent
@@ -12,16 +12,14 @@ from streams.engine.batches import Record
 from streams.kafka.dead_letters import dead_letter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streams.kafka.batch_producer import OutRecord
 
-NS_PER_MS = 1_000_000
+NS_PER_MS: Final = 1_000_000
 
-MAX_PLACED_KEYS = 65_536
+MAX_PLACED_KEYS: Final = 65_536
 """Keys whose partition is remembered as right; murmur2 in Python costs as much as a decode."""
 
-CLOCK_HEADER = (headers.TYPE, headers.TYPE_CLOCK)
+CLOCK_HEADER: Final = (headers.TYPE, headers.TYPE_CLOCK)
 
 
 class Decoded(NamedTuple):
@@ -36,20 +34,24 @@ class Decoder:
     """Decodes the records of one partition of the events topic.
 
     Args:
+        topic: the full name of the topic.
         partition: its number.
         partitions: how many the topic has; a key belongs on one of them.
     """
 
-    def __init__(self, partition: int, partitions: int) -> None:
+    def __init__(self, topic: str, partition: int, partitions: int) -> None:
+        self._topic = topic
         self._partition = partition
         self._partitions = partitions
         self._placed: dict[bytes, str] = {}
         """Key → its run id, of keys that are right and stand on the right partition."""
 
-    def decode(self, batch: Sequence[Any]) -> Decoded:
-        """Decode `aiokafka.ConsumerRecord`s; time passes with every one of them (R13)."""
-        decoded = Decoded([], [], [])
-        append, placed = decoded.records.append, self._placed
+    def decode(self, batch: list[Any]) -> Decoded:
+        """Decode records as a fetch brings them; time passes with every one of them (R13)."""
+        records: list[Record] = []
+        dead_letters: list[OutRecord] = []
+        reasons: list[DeadLetterReason] = []
+        placed = self._placed
         timestamp_ms, timestamp_ns = 0, 0  # nearly always that of the record before
         for record in batch:
             try:
@@ -61,14 +63,15 @@ class Decoder:
             except InvalidEvent as error:
                 event = None
                 if not is_clock_record(record):
-                    letter = dead_letter(record, error.reason, str(error))
-                    decoded.dead_letters.append(letter)
-                    decoded.reasons.append(error.reason)
+                    dead_letters.append(
+                        dead_letter(self._topic, self._partition, record, error.reason, str(error))
+                    )
+                    reasons.append(error.reason)
             if record.timestamp != timestamp_ms:
                 timestamp_ms = record.timestamp
                 timestamp_ns = timestamp_ms * NS_PER_MS
-            append(Record(record.offset, timestamp_ns, event))
-        return decoded
+            records.append(Record(record.offset, timestamp_ns, event))
+        return Decoded(records, dead_letters, reasons)
 
     def _check_place(self, key: bytes, run_id: str) -> None:
         """Check that every client would put `key` here; otherwise its run is split (R1)."""

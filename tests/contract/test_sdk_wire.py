@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -360,7 +361,7 @@ async def test_scripts_mean_to_the_sandbox_what_their_functions_mean_here(
         inputs = [getattr(taken, outcome) for taken in TAKEN.values()]
         answers = await sandbox.evaluate(
             [
-                call._replace(data=orjson.dumps(data))
+                replace(call, data=orjson.dumps(data))
                 for call, data in zip(calls, inputs, strict=True)
             ]
         )

@@ -15,7 +15,7 @@ from streams.engine.definitions import Definitions
 from streams.engine.partition import Partition
 from streams.engine.scripts import ScriptAnswer, ScriptCall
 from streams.engine.state import decode_run
-from streams.engine.verdicts import decide, state_verdict
+from streams.engine.verdicts import Decision, decide, state_verdict
 from streams.engine.window import closes_at
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Log:
         now = max(self.clock_ns, closes_at(copy))
         decision = decide(copy, now)
         # An undecided run has node statuses too; that it is undecided is told by `status`.
-        shown = decision._replace(status=decision.status or "passed")
+        shown = Decision(decision.status or "passed", decision.causes, decision.absent)
         verdict = state_verdict(copy, shown, now, "event", ("events", 0, 0))
         return End(decision.status, sorted(causes(verdict)), statuses(verdict))
 

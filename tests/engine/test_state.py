@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import pytest
 
 from schemas.errors import InvalidDefinition
@@ -94,7 +96,8 @@ def test_a_stored_run_comes_back_as_it_was():
     assert encode_run(again) == stored
     assert read_causes(again, live.touched_at) == read_causes(live, live.touched_at)
     assert again.owed == live.owed
-    assert again.said == live.said
+    what_was_said = attrgetter("revision", "status", "causes", "absent")
+    assert what_was_said(again.said) == what_was_said(live.said)
     assert set(again.waiting) == set(live.waiting)
 
 

@@ -8,7 +8,7 @@ from schemas.headers import TYPE
 from schemas.v1.dead_letter import DeadLetter
 from streams.kafka.dead_letters import MOST_BYTES
 from streams.kafka.records import CLOCK_HEADER, Decoder
-from tests.kafka.records import PARTITIONS, T_MS, event, record, run_on
+from tests.kafka.records import PARTITIONS, T_MS, TOPIC, event, record, run_on
 
 if TYPE_CHECKING:
     from streams.engine.batches import Record
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def decode_one(source: object, partition: int = 0) -> tuple[Record, list[OutRecord]]:
-    decoded = Decoder(partition, PARTITIONS).decode([source])
+    decoded = Decoder(TOPIC, partition, PARTITIONS).decode([source])
     (only,) = decoded.records
     return only, decoded.dead_letters
 
@@ -28,7 +28,7 @@ def reasons(letters: list[OutRecord]) -> list[str]:
 def test_an_event_is_decoded_with_its_place_in_the_log() -> None:
     run_id = run_on(0)
     source = record(event(run_id=run_id), key=run_id.encode(), offset=7, timestamp_ms=T_MS + 3)
-    decoded = Decoder(0, PARTITIONS).decode([source])
+    decoded = Decoder(TOPIC, 0, PARTITIONS).decode([source])
     (only,) = decoded.records
     assert (only.offset, only.timestamp_ns) == (7, (T_MS + 3) * 1_000_000)
     assert only.event is not None
@@ -38,7 +38,7 @@ def test_an_event_is_decoded_with_its_place_in_the_log() -> None:
 
 def test_R20_bytes_that_are_no_event_become_a_dead_letter_and_time_passes_with_them() -> None:
     source = record(b"\xff{", key=b"k", offset=9, headers=[("traceparent", b"00-1")])
-    decoded = Decoder(0, PARTITIONS).decode([source])
+    decoded = Decoder(TOPIC, 0, PARTITIONS).decode([source])
     assert [(r.offset, r.timestamp_ns, r.event) for r in decoded.records] == [
         (9, T_MS * 1_000_000, None)
     ]
@@ -73,7 +73,7 @@ def test_R1_a_record_on_another_partition_is_refused_and_the_reason_names_the_ri
 
 
 def test_R1_a_key_that_was_right_once_is_right_again_and_others_are_still_looked_at() -> None:
-    decoder = Decoder(0, PARTITIONS)
+    decoder = Decoder(TOPIC, 0, PARTITIONS)
     right, wrong = run_on(0), run_on(1)
     batch = [record(event(run_id=run), key=run.encode()) for run in (right, wrong, right, wrong)]
     decoded = decoder.decode(batch)
@@ -98,7 +98,7 @@ def test_an_empty_record_without_the_clock_header_is_a_dead_letter() -> None:
 def test_a_clock_header_does_not_hide_an_event() -> None:
     run_id = run_on(0)
     source = record(event(run_id=run_id), key=run_id.encode(), headers=[CLOCK_HEADER])
-    decoded = Decoder(0, PARTITIONS).decode([source])
+    decoded = Decoder(TOPIC, 0, PARTITIONS).decode([source])
     assert decoded.records[0].event is not None
 
 

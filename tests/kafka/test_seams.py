@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiokafka
 import faust
 import pytest
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageBatch
 from faust.app.base import App
 from faust.stores.base import Store
@@ -21,7 +22,12 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from mode import Worker as ModeWorker
 
-from streams.kafka.batch_consumer import BatchConsumer, BatchConsumerThread, BatchSchema
+from streams.kafka.batch_consumer import (
+    BatchConsumer,
+    BatchConsumerThread,
+    BatchSchema,
+    RecordsAsParsed,
+)
 from streams.kafka.batch_producer import BatchProducer
 from streams.kafka.batch_transport import BatchTransport
 from streams.kafka.run_table import RECOVERY_BUFFER_SIZE, RunStore, RunTable
@@ -55,6 +61,12 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (Consumer, "commit_and_end_transactions", ["self"]),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
         (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
+        (
+            driver.AIOKafkaConsumerThread,
+            "_fetch_records",
+            ["self", "consumer", "active_partitions", "timeout", "max_records"],
+        ),
+        (PartitionRecords, "_consumer_record", ["self", "tp", "record"]),
         (driver.Producer, "_settings_extra", ["self"]),
         (driver.Producer, "_ensure_producer", ["self"]),
         (TableManager, "on_start", ["self"]),
@@ -94,7 +106,12 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
                 "wait_empty",
             ],
         ),
-        (BatchConsumerThread, driver.AIOKafkaConsumerThread, ["_create_worker_consumer"]),
+        (
+            BatchConsumerThread,
+            driver.AIOKafkaConsumerThread,
+            ["_create_worker_consumer", "_fetch_records"],
+        ),
+        (RecordsAsParsed, PartitionRecords, ["_consumer_record"]),
         (BatchProducer, driver.Producer, ["_settings_extra", "create_topic", "flush"]),
         (BatchSchema, faust.Schema, ["loads_key", "loads_value"]),
         (BatchTransport, driver.Transport, ["Consumer", "Producer"]),
@@ -168,6 +185,14 @@ SOURCES: list[tuple[Any, list[str]]] = [
         aiokafka.AIOKafkaConsumer.start,
         ["fetch_max_wait_ms=self._fetch_max_wait_ms", "isolation_level=self._isolation_level"],
     ),
+    # Fetched records are kept here, and copied one by one when they are taken out.
+    (Fetcher.__init__, ["self._records = collections.OrderedDict()"]),
+    (
+        Fetcher._proc_fetch_request,
+        ["self._records[tp] = FetchResult(", "partition_records=partition_records"],
+    ),
+    (FetchResult.__init__, ["self._partition_records = partition_records"]),
+    (PartitionRecords._unpack_records, ["consumer_record = self._consumer_record(tp, record)"]),
     # The broker's timestamp of a clock record is known only where it stamps records.
     (MessageBatch.done, ["if timestamp == -1:", "timestamp_type = 0"]),
 ]
