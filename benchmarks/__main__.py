@@ -137,13 +137,13 @@ async def _throughput(bootstrap: str, size: Size, profiler: Profiler | None) -> 
         deployment.prepare()
         say(f"loading {size.events} events")
         job = await load(deployment, size.events)
-        # The machine is shared: each worker has a ceiling that was measured just before it.
-        bare = await measure_ceiling(deployment, job)
-        rows.append(bare.row())
+        # The machine is shared, and its speed drifts: each worker stands between two measures of its ceiling.
+        before = await measure_ceiling(deployment, job)
         what = f"one worker, {validators or 'no'} python validator{'s' * (validators > 1)}"
         say(f"measuring {what}")
-        worker = await measure_worker(deployment, job, what, bare.per_second, profiler)
-        rows.append(worker.row())
+        worker = await measure_worker(deployment, job, what, profiler)
+        ceiling = before.and_again(await measure_ceiling(deployment, job))
+        rows += [ceiling.row(), worker.below(ceiling).row()]
     tables: Tables = {"throughput of the standard job": rows}
     return tables if profiler is None else tables | profiler.tables()
 

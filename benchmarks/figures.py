@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +31,19 @@ class Throughput:
     def per_second(self) -> float:
         """Events a second."""
         return self.events / self.seconds
+
+    def and_again(self, other: Throughput) -> Throughput:
+        """Return what two measures of the same program come to together."""
+        return Throughput(
+            self.what,
+            self.events + other.events,
+            self.seconds + other.seconds,
+            self.cpu_seconds + other.cpu_seconds,
+        )
+
+    def below(self, ceiling: Throughput) -> Throughput:
+        """Return the same figure with its ceiling."""
+        return replace(self, ceiling=ceiling.per_second)
 
     def row(self) -> dict[str, Any]:
         """Return the figure as it is printed."""

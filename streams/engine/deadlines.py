@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 MS: Final = 1_000_000
 OUTAGE_NS: Final = 2_000_000_000
@@ -27,7 +24,7 @@ def ceil_ms(instant_ns: int) -> int:
     return instant_ns + -instant_ns % MS
 
 
-def due(instant_ns: int, gaps: Sequence[Gap]) -> int:
+def due(instant_ns: int, gaps: list[Gap]) -> int:
     """Return when an instant fires: rounded up, and moved behind each outage that swallowed it (R27)."""
     instant_ns = ceil_ms(instant_ns)
     for start_ns, end_ns in gaps:

@@ -113,7 +113,9 @@ def _encode_rest(run: Run) -> dict[str, Any]:
     rest: dict[str, Any] = {}
     said = run.said
     if said.revision:
-        rest["said"] = [said.revision, said.status, sorted(said.causes), sorted(said.absent)]
+        causes = sorted(said.causes) if said.causes else []
+        absent = sorted(said.absent) if said.absent else []
+        rest["said"] = (said.revision, said.status, causes, absent)
     moved = {
         node: occurrences.version
         for node, occurrences in run.nodes.items()

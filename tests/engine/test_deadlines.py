@@ -25,7 +25,7 @@ from streams.engine.deadlines import (
 def test_instants_are_rounded_up_to_whole_milliseconds(instant_ns: int, rounded_ns: int):
     """As record timestamps are, so that a clock record can reach them."""
     assert ceil_ms(instant_ns) == rounded_ns
-    assert due(instant_ns, ()) == rounded_ns
+    assert due(instant_ns, []) == rounded_ns
 
 
 GAP = Gap(start_ns=1_000 * MS, end_ns=10_000 * MS)
