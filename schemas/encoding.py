@@ -7,7 +7,6 @@ from typing import Any, Final
 import orjson
 
 _dumps: Final = orjson.dumps
-_join: Final = b"".join
 
 
 def encode_json(value: Any) -> bytes:
@@ -21,4 +20,4 @@ def encode_to_keep(value: Any) -> bytes:
     orjson gives back the end of a buffer of several kB, which leaves a hole behind each result: a worker's memory would
     be holes.
     """
-    return _join((_dumps(value), b""))
+    return b"".join((_dumps(value), b""))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MAX_SHOWN_CHARS: Final = 60
-YEAR_2100_NS = 4_102_444_800_000_000_000
+YEAR_2100_NS: Final = 4_102_444_800_000_000_000
 NS_PER_UNIT: Final = {"seconds": 10**9, "milliseconds": 10**6, "microseconds": 10**3}
 
 

@@ -26,8 +26,8 @@ from schemas.explain import refuse, refuse_bytes, show, show_bytes
 from schemas.json_types import is_object
 from schemas.limits import MAX_EVENT_BYTES, VERSION
 
-# The type of a node matters only if it is a trigger (R24): alone, any other teaches nothing.
 _loads: Final = orjson.loads
+# The type of a node matters only if it is a trigger (R24): alone, any other teaches nothing.
 _names_no_rule: Final = (frozenset(TAUGHT_FIELDS) - {"type"}).isdisjoint
 
 

@@ -45,7 +45,6 @@ class Decision:
 
 _UNDECIDED: Final = Decision(None, NO_CAUSES, _NOBODY)
 _PASSED: Final = Decision("passed", NO_CAUSES, _NOBODY)
-_PASSED_FIRST: Final = Said(1, "passed", NO_CAUSES, _NOBODY)
 
 
 def decide(run: Run, now: int) -> Decision:
@@ -75,38 +74,6 @@ def is_news(run: Run, decision: Decision) -> bool:
     )
 
 
-# Filled in as copies: to make dicts of so many keys one by one takes twice the time.
-_VERDICT: Final[dict[str, Any]] = {
-    "v": 1,
-    "verdict_id": "",
-    "flow": "",
-    "run_id": "",
-    "revision": 1,
-    "supersedes": None,
-    "status": "",
-    "previous_status": None,
-    "trigger": "",
-    "opened_at_ns": 0,
-    "decided_at_ns": 0,
-    "closed": False,
-    "definition_version": "",
-    "learned": False,
-    "late": False,
-    "limit": False,
-    "source": {},
-    "nodes": [],
-    "causes": [],
-}
-_NODE: Final[dict[str, Any]] = {
-    "node": "",
-    "status": "",
-    "event_ids": [],
-    "upstream_event_ids": [],
-    "latency_ms": None,
-    "deadline_ns": None,
-}
-
-
 def state_verdict(
     run: Run, decision: Decision, now: int, trigger: Trigger, source: tuple[str, int, int]
 ) -> dict[str, Any]:
@@ -114,45 +81,41 @@ def state_verdict(
     before = run.said
     revision = before.revision + 1
     assert decision.status is not None  # noqa: S101 -- an undecided run says nothing
-    run.said = (
-        _PASSED_FIRST  # nearly every run's, made once
-        if decision is _PASSED and revision == 1
-        else Said(revision, decision.status, decision.causes, decision.absent)
-    )
+    run.said = Said(revision, decision.status, decision.causes, decision.absent)
     topic, partition, offset = source
     closed = is_closed(run, now)
     event_ids = {
         node: [entry.event_id for entry in occurrences.counted]
         for node, occurrences in run.nodes.items()
     }
-    learned_ids = run.definition.learned_ids
-    verdict = _VERDICT.copy()
-    verdict["verdict_id"] = verdict_id(run.flow, run.run_id, run.opened_at, revision)
-    verdict["flow"] = run.flow
-    verdict["run_id"] = run.run_id
-    verdict["revision"] = revision
-    if before.revision:
-        verdict["supersedes"] = verdict_id(run.flow, run.run_id, run.opened_at, before.revision)
-        verdict["previous_status"] = before.status
-    verdict["status"] = decision.status
-    verdict["trigger"] = trigger
-    verdict["opened_at_ns"] = run.opened_at
-    verdict["decided_at_ns"] = now
-    verdict["closed"] = closed
-    verdict["definition_version"] = run.pinned.version
-    verdict["learned"] = bool(learned_ids) and any(
-        node in run.nodes or node in run.owed for node in learned_ids
-    )
-    verdict["late"] = run.late
-    verdict["limit"] = rests_on_limit(run, decision.causes)
-    verdict["source"] = {"topic": topic, "partition": partition, "offset": offset}
-    verdict["nodes"] = [
-        _read_node(run, node, decision, event_ids, closed=closed)
-        for node in run.definition.nodes.values()
-    ]
-    if decision.causes:
-        verdict["causes"] = [describe(run, key) for key in sorted(decision.causes)]
-    return verdict
+    return {
+        "v": 1,
+        "verdict_id": verdict_id(run.flow, run.run_id, run.opened_at, revision),
+        "flow": run.flow,
+        "run_id": run.run_id,
+        "revision": revision,
+        "supersedes": verdict_id(run.flow, run.run_id, run.opened_at, before.revision)
+        if before.revision
+        else None,
+        "status": decision.status,
+        "previous_status": before.status or None,
+        "trigger": trigger,
+        "opened_at_ns": run.opened_at,
+        "decided_at_ns": now,
+        "closed": closed,
+        "definition_version": run.pinned.version,
+        "learned": any(
+            node in run.nodes or node in run.owed for node in run.definition.learned_ids
+        ),
+        "late": run.late,
+        "limit": rests_on_limit(run, decision.causes),
+        "source": {"topic": topic, "partition": partition, "offset": offset},
+        "nodes": [
+            _read_node(run, node, decision, event_ids, closed=closed)
+            for node in run.definition.nodes.values()
+        ],
+        "causes": [describe(run, key) for key in sorted(decision.causes)],
+    }
 
 
 def encode_verdict(verdict: dict[str, Any]) -> bytes:
@@ -182,20 +145,16 @@ def _read_node(
     if occurrences.others:
         ids = [*ids, *(entry.event_id for entry in occurrences.others)]
     deadline = None if counted or node_id not in run.deadlines else deadline_of(run, node_id)
-    read = _NODE.copy()
-    read["node"] = node_id
-    read["status"] = status
-    read["event_ids"] = ids
-    read["upstream_event_ids"] = (
-        event_ids.get(deps[0], [])
+    return {
+        "node": node_id,
+        "status": status,
+        "event_ids": ids,
+        "upstream_event_ids": event_ids.get(deps[0], [])
         if len(deps) == 1
-        else [event_id for dep in deps for event_id in event_ids.get(dep, ())]
-    )
-    if counted and deps:
-        read["latency_ms"] = _latency_ms(run, node, counted[0])
-    if deadline is not None:
-        read["deadline_ns"] = deadline.at_ns
-    return read
+        else [event_id for dep in deps for event_id in event_ids.get(dep, ())],
+        "latency_ms": _latency_ms(run, node, counted[0]) if counted and deps else None,
+        "deadline_ns": None if deadline is None else deadline.at_ns,
+    }
 
 
 _ABSENT: Final = Occurrences()

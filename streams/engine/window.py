@@ -22,6 +22,11 @@ def pending_dues(run: Run) -> list[int]:
     return dues
 
 
+def _behind_dues(run: Run, instant: int) -> int:
+    """Return an instant, or that of the last wait if it is later; nearly always there is none."""
+    return max(instant, *pending_dues(run)) if run.waiting or run.timeouts else instant
+
+
 def sealed_at(run: Run) -> int:
     """Return the instant after which no event opens the window again (R11, `max_open_ms`)."""
     return due(run.opened_at + run.definition.max_open_ns, run.gaps)
@@ -29,10 +34,7 @@ def sealed_at(run: Run) -> int:
 
 def closes_at(run: Run) -> int:
     """Return the instant at which the window closes, if nothing more comes (R11)."""
-    quiet_at = _quiet_at(run)
-    if run.waiting or run.timeouts:
-        quiet_at = max(quiet_at, *pending_dues(run))
-    return min(sealed_at(run), quiet_at)
+    return min(sealed_at(run), _behind_dues(run, _quiet_at(run)))
 
 
 def is_closed(run: Run, now: int) -> bool:
@@ -77,7 +79,5 @@ def next_due(run: Run, now: int, *, failed: bool) -> int | None:
 
 def forgotten_at(run: Run) -> int:
     """Return the instant at which the run's state is removed (R21)."""
-    last = max(closes_at(run), run.last_arrival)
-    if run.waiting or run.timeouts:
-        last = max(last, *pending_dues(run))
+    last = _behind_dues(run, max(closes_at(run), run.last_arrival))
     return last + run.definition.retention_ns
