@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -131,6 +129,7 @@ async def main():
     await sandbox.evaluate([good])
     print("started", flush=True)
     await sandbox.evaluate([bad])
+    await asyncio.sleep(60)  # until it is killed
 
 asyncio.run(main())
 """
@@ -145,14 +144,15 @@ STUCK = (
 def test_a_killed_worker_leaves_no_process_behind(script: str) -> None:
     """Not even one that is stuck in a script, of which only the kernel can take hold."""
     command = [sys.executable, "-c", HOST, script]
-    host = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert host.stdout is not None
-    assert host.stdout.readline() == "started\n"
-    children = _busy_children(host.pid) if script == STUCK else psutil.Process(host.pid).children()
-    assert children
-    os.kill(host.pid, signal.SIGKILL)
-    host.wait()
-    host.stdout.close()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as host:
+        try:
+            assert host.stdout is not None
+            assert host.stdout.readline() == "started\n"
+            stuck = script == STUCK
+            children = _busy_children(host.pid) if stuck else psutil.Process(host.pid).children()
+            assert children
+        finally:
+            host.kill()
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
 
