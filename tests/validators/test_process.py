@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -205,40 +203,6 @@ def test_the_running_process_is_confined(running: SandboxProcess) -> None:
     assert targets[:4] == ["/dev/null"] * 3 + ["/memfd:duly-scripts (deleted)"]
     assert targets[4].startswith("socket:")
     assert len(targets) == 5
-
-
-HOST = """
-import asyncio, sys
-from streams.engine.scripts import ScriptCall
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
-
-async def main():
-    sandbox = create_sandbox(Limits(call_ms=60_000, program_ms=60_000))
-    await sandbox.start()
-    good, bad = (ScriptCall("js", s, "validator", b"{}", b"{}") for s in ("true", sys.argv[1]))
-    await sandbox.evaluate([good])
-    print("started", flush=True)
-    await sandbox.evaluate([bad])
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.parametrize("script", ["true", "(() => { while (true) {} })()"])
-def test_a_killed_worker_leaves_no_process_behind(script: str) -> None:
-    host = subprocess.Popen(
-        [sys.executable, "-c", HOST, script], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert host.stdout is not None
-    assert host.stdout.readline() == "started\n"
-    children = psutil.Process(host.pid).children()
-    assert children
-    os.kill(host.pid, signal.SIGKILL)
-    host.wait()
-    host.stdout.close()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert alive == []
 
 
 def test_an_engine_that_cannot_start_is_a_limit_and_tried_again(

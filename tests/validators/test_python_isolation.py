@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +12,6 @@ import pytest
 
 from streams.validators.limits import Limits
 from streams.validators.sandbox import create_sandbox
-from streams.validators.stopwatch import cpu_time
 from tests.validators.conftest import call, outcomes
 
 if TYPE_CHECKING:
@@ -113,63 +109,3 @@ def test_stopping_ends_every_process_and_answers_what_is_under_way() -> None:
 def test_a_sandbox_that_is_not_started_says_so() -> None:
     with pytest.raises(RuntimeError, match="not started"):
         asyncio.run(create_sandbox(Limits()).evaluate([call("True")]))
-
-
-HOST = """
-import asyncio, sys
-from streams.engine.scripts import ScriptCall
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
-from streams.validators.stopwatch import cpu_time
-
-async def main():
-    sandbox = create_sandbox(Limits(call_ms=10_000, trial_ms=10_000))
-    await sandbox.start()
-    good, bad = (ScriptCall("python", s, "validator", b"{}", b"{}") for s in ("True", sys.argv[1]))
-    await sandbox.evaluate([good])
-    print("started", flush=True)
-    await sandbox.evaluate([bad])
-    await asyncio.sleep(60)  # until it is killed
-
-asyncio.run(main())
-"""
-
-STUCK = (
-    "def check(data, ctx):\n    a = b = ()\n    for _ in range(60):\n        a, b = [a, a], [b, b]\n"
-    "    return a == b"
-)
-
-
-@pytest.mark.parametrize("script", ["True", STUCK])
-def test_a_killed_worker_leaves_no_process_behind(script: str) -> None:
-    """Not even one that is stuck in a script, of which only the kernel can take hold."""
-    command = [sys.executable, "-c", HOST, script]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as host:
-        try:
-            assert host.stdout is not None
-            assert host.stdout.readline() == "started\n"
-            stuck = script == STUCK
-            children = _busy_children(host.pid) if stuck else psutil.Process(host.pid).children()
-            assert children
-        finally:
-            host.kill()
-    _, alive = psutil.wait_procs(children, timeout=60)
-    assert alive == []
-
-
-def _busy_children(pid: int) -> list[psutil.Process]:
-    """Return the children of a process once one of them has worked for a while."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        children = psutil.Process(pid).children()
-        if any(_worked_s(child) > 0.1 for child in children):
-            return children
-        time.sleep(0.01)
-    raise AssertionError("no sandbox process got to work")
-
-
-def _worked_s(process: psutil.Process) -> float:
-    try:
-        return cpu_time(process.pid)
-    except OSError:  # it has just been replaced
-        return 0.0
