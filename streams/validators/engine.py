@@ -48,9 +48,6 @@ class Fault(NamedTuple):
     message: str
     """What happened, for people: `took more than 50 ms`."""
 
-    starved: bool = False
-    """Whether the time passed while the machine was busy with something else."""
-
 
 class Pass(NamedTuple):
     """What became of the first calls of a pass: at least one is answered or at fault."""

@@ -168,8 +168,7 @@ class SandboxProcess:
         used_s = watch.seconds()
         self.is_lost = True
         self._process.kill()  # before its output is read
-        is_starved = message == ENDED_LATE and used_s < seconds / 2
-        return Reply(self._lines(), fault=Fault("limit", message, is_starved), used_s=used_s)
+        return Reply(self._lines(), fault=Fault("limit", message), used_s=used_s)
 
     def _await_ready(self) -> None:
         try:

@@ -121,8 +121,6 @@ class PythonEngine:
         except Exception as error:  # a script costs its own answers, whatever happens
             log.exception("the python sandbox failed")
             return Feed([], Fault("limit", f"could not be run ({error})"), 0.0)
-        if fault is not None and fault.message == TOO_LONG:
-            fault = fault._replace(starved=used_s < seconds / 2)
         return Feed(printed.output.split("\n")[:-1], fault, used_s)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.engine.scripts import ScriptAnswer
-from streams.validators.engine import CRASHED, ENDED_LATE, TOO_LARGE, cut
+from streams.validators.engine import CRASHED, ENDED_LATE, TOO_LARGE, TOO_LONG, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +24,17 @@ if TYPE_CHECKING:
     from streams.validators.limits import Limits
 
 
-STARVED_FACTOR = 4
-"""A call that got no CPU in its time gets this many times as much: it is not to blame."""
+MAX_STRETCH = 4, 16, 64
+"""A call that got no CPU is not to blame: it is tried again, for at most so many times its time.
+
+A script can wait for nothing but the CPU, so that one that hangs has soon used what it may.
+"""
+
+LEAST_S = 1e-6
+"""What a process has used at least, to divide by."""
 
 MAX_TRIES = 2
-"""Of a call that was perhaps not to blame: its process crashed, or got no CPU."""
+"""Of a call that was perhaps not to blame: its process crashed."""
 
 FREE_S = 0.002
 """Time of a call that is charged to nobody: a batch may be large, if its calls are cheap."""
@@ -85,6 +91,10 @@ class Round:
         """Of the call behind the last answer, which is to be tried alone."""
         self._tries = 0
         """How often that call began a pass, with its whole budget, and was not answered."""
+        self._starved = 0
+        """How often in turn it did not get half the CPU that it may use."""
+        self._stretch = 1.0
+        """How many times its time it gets, since it got so little CPU of the last."""
         self._is_to_blame = False
         """Whether such a try proves that the call goes over its limits, whatever ran beside it."""
         self._is_cut = False
@@ -120,7 +130,7 @@ class Round:
     @property
     def is_stuck(self) -> bool:
         """Whether a call went over its limits alone, so that other scripts must not wait for it."""
-        return self._fault is not None and not self._is_cut
+        return self._fault is not None and not self._is_cut and not self._starved
 
     def try_first(self, program: Program) -> None:
         """Run the first call for a moment: enough for a script that is meant well.
@@ -129,12 +139,14 @@ class Round:
         """
         seconds = self._limits.trial_s if program.is_cheap_to_stop else self._limits.call_s
         self._run(program, self._calls[:1], seconds)
-        if self._fault is not None and self._fault.starved:
-            self._run(program, self._calls[:1], seconds * STARVED_FACTOR)
+        if self._starved:
+            self._run(program, self._calls[:1], seconds)
         self.is_new = False
-        if self._fault is not None and self._is_to_blame:
+        if self._fault is None:
+            return
+        self._is_suspect = True  # also if it is starved: nothing is known of it
+        if self._is_to_blame:
             self._strike(self._fault)
-            self._is_suspect = True
 
     def run_on(self, program: Program) -> None:
         """Run calls up to one that goes over its limits."""
@@ -144,10 +156,10 @@ class Round:
     def run_apart(self, program: Program) -> None:
         """Run calls as far as what the script may waste allows."""
         self._is_apart = True
-        while not self.is_done and self.wasted_s < self._limits.program_s:
+        while not self.is_done:
             if self._fault is not None and (self._is_to_blame or self._tries >= MAX_TRIES):
                 self._strike(self._fault)
-            elif self._may_go_on():
+            elif self.wasted_s < self._limits.program_s and self._may_go_on():
                 self._go_on(program)
             else:
                 return
@@ -208,41 +220,66 @@ class Round:
             calls = self._rest
             wanted_s = call_s + (len(calls) - 1) * PASS_S
             self._run(program, calls, max(call_s, min(wanted_s, self._left_s)))
+        elif self._starved > len(MAX_STRETCH):
+            self._give_up(self._fault)
         else:
-            factor = STARVED_FACTOR if self._fault.starved else 1
-            self._run(program, self._rest[:1], call_s * factor)
+            self._run(program, self._rest[:1], call_s)
 
-    def _run(self, program: Program, calls: Sequence[ScriptCall], seconds: float) -> None:
+    def _run(self, program: Program, calls: Sequence[ScriptCall], budget_s: float) -> None:
+        seconds = budget_s * self._stretch
         result = program.run(calls, seconds, apart=self._is_apart)
         cost_s = self._allowance.charge(result.used_s, len(result.answers))
         self._left_s -= cost_s
         self._charged_s += cost_s
         if result.fault is not None and not result.answers:
             self.wasted_s += min(result.used_s, seconds)  # the end of a process is not its own
-        has_time = max(seconds, result.used_s) >= self._limits.call_s
-        self._take(result, is_alone=len(calls) == 1, has_time=has_time)
+        self._take(result, budget_s, is_alone=len(calls) == 1)
 
-    def _take(self, result: Pass, *, is_alone: bool, has_time: bool) -> None:
+    def _take(self, result: Pass, budget_s: float, *, is_alone: bool) -> None:
         if result.answers:
             self._answers += result.answers
-            self._tries = 0
+            self._begin_anew()
         self._is_cut = bool(result.answers)
         self._fault = fault = None if self.is_done else result.fault
         if fault is not None and fault.outcome == "error":
             self._answers.append(ScriptAnswer("error", cut(f"{self.engine}: {fault.message}")))
             self._fault = None
         elif fault is not None and not self._is_cut:
-            self._tries += has_time
-            self._is_to_blame = _is_proof(fault, is_alone=is_alone, has_time=has_time)
+            if _is_starved(fault, result.used_s, min(budget_s, self._limits.call_s)):
+                self._wait_longer(budget_s * self._stretch / max(result.used_s, LEAST_S))
+            else:
+                has_time = max(budget_s, result.used_s) >= self._limits.call_s
+                self._starved = 0
+                self._tries += has_time
+                self._is_to_blame = _is_proof(fault, is_alone=is_alone, has_time=has_time)
+
+    def _wait_longer(self, slowdown: float) -> None:
+        """Give the call at fault more time: the machine was so many times slower than it should be."""
+        self._starved += 1
+        self._stretch = min(slowdown, MAX_STRETCH[min(self._starved, len(MAX_STRETCH)) - 1])
+
+    def _begin_anew(self) -> None:
+        """Forget how the call at fault was tried: it is answered."""
+        self._tries = self._starved = 0
+        self._stretch = 1.0
+        self._is_to_blame = False
 
     def _strike(self, fault: Fault) -> None:
         self._strikes += 1
+        self._give_up(fault)
+
+    def _give_up(self, fault: Fault) -> None:
+        """Answer the call at fault as a limit."""
         allowed = f"{self._limits.call_ms} ms and {self._limits.memory_mb} MiB are allowed"
         message = f"{self.engine}: {fault.message} ({allowed})"
         self._answers.append(ScriptAnswer("limit", cut(message)))
         self._fault = None
-        self._tries = 0
-        self._is_to_blame = False
+        self._begin_anew()
+
+
+def _is_starved(fault: Fault, used_s: float, budget_s: float) -> bool:
+    """Return whether a call was late because the machine was busy with something else."""
+    return fault.message in {TOO_LONG, ENDED_LATE} and used_s < budget_s / 2
 
 
 def _is_proof(fault: Fault, *, is_alone: bool, has_time: bool) -> bool:
@@ -251,7 +288,7 @@ def _is_proof(fault: Fault, *, is_alone: bool, has_time: bool) -> bool:
     A crash may come from outside. With a process that had to be ended, answers before may be
     lost. Memory is that of a call, however short the pass.
     """
-    if fault.message == CRASHED or fault.starved:
+    if fault.message == CRASHED:
         return False
     if fault.message == ENDED_LATE and not is_alone:
         return False

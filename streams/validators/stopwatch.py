@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 import time
 
+if sys.platform == "linux":
+    import resource
+
 
 def cpu_time(pid: int) -> float:
     """Return how many seconds of CPU a process of ours has used.
@@ -18,7 +21,7 @@ def cpu_time(pid: int) -> float:
 
 
 class Stopwatch:
-    """Measures a process from now on.
+    """Measures a process from now on, also one that has ended since.
 
     Args:
         pid: a process of ours.
@@ -27,17 +30,31 @@ class Stopwatch:
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._started_s = time.monotonic()
+        self._ended_s = _ended_children_s()
         self._used_s = self._cpu_time()
 
     def seconds(self) -> float:
         """Return the CPU time that it used, or where nobody can tell the time that passed."""
+        passed_s = time.monotonic() - self._started_s
+        if self._used_s is None:
+            return passed_s
         used_s = self._cpu_time()
-        if used_s is None or self._used_s is None:
-            return time.monotonic() - self._started_s
-        return used_s - self._used_s
+        if used_s is None:
+            # It was waited for: its time is among that of children that ended. Another that ended
+            # meanwhile is taken for it, too.
+            used_s = _ended_children_s() - self._ended_s
+        return min(passed_s, max(0.0, used_s - self._used_s))
 
     def _cpu_time(self) -> float | None:
         try:
             return cpu_time(self._pid)
         except OSError:
             return None
+
+
+def _ended_children_s() -> float:
+    """Return the CPU time of all children that ended and were waited for."""
+    if sys.platform != "linux":
+        return 0.0
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

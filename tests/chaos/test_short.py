@@ -27,6 +27,6 @@ def test_what_was_said_under_failures_is_what_the_log_implies(own_kafka: Broker,
     deployment.create_topics()
     deployment.publish(*FLOWS)
     row = audited(restarted_then_killed, deployment, own_kafka)
-    assert row["sound"], row
+    assert row["sound"], "\n".join(f"{name}: {value}" for name, value in row.items())
     assert row["verdicts"] > 0
     assert row["longest silence, s"] < LONGEST_SILENCE_S

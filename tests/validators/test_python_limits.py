@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tests.validators.conftest import Asker
 
 GOOD = 'data["n"] > 0'
+
+SLOW = "len([0 for _ in range(data['n'])]) == data['n']"
+"""Takes a millisecond for some ten thousand."""
 
 TOO_LONG = "sum(range(10**10)) > 0"
 """Goes on in steps, between which the interpreter can end it."""
@@ -76,18 +80,17 @@ def test_R6_memory_that_is_filled_bit_by_bit_is_a_limit(fresh_ask: Asker) -> Non
 
 
 @pytest.mark.parametrize("bad", [TOO_LONG, STUCK, TOO_MUCH, UNCATCHABLE])
-def test_the_others_of_a_batch_are_answered(fresh_ask: Asker, bad: str) -> None:
+def test_the_others_of_a_batch_are_answered(patient_ask: Asker, bad: str) -> None:
     """Those of the same script, before and behind, and those of another."""
     ns = [1, 1, 0, 1, -1] if bad.startswith("def") else [1, 1, 0, 1, 1]
     calls = [call(poisoned(bad), {"n": n}) for n in ns[:4]]
     calls += [call(GOOD, {"n": n}) for n in (1, 0)]
-    assert outcomes(fresh_ask.all(calls)) == ["true", "true", "limit", "true", "true", "false"]
+    assert outcomes(patient_ask.all(calls)) == ["true", "true", "limit", "true", "true", "false"]
 
 
 def test_a_batch_of_slow_calls_within_their_own_limit_is_answered(fresh_ask: Asker) -> None:
     """Together they need more than the time of a script in one pass."""
-    slow = "len([0 for _ in range(data['n'])]) == data['n']"
-    calls = [call(slow, {"n": 60_000}) for _ in range(200)]
+    calls = [call(SLOW, {"n": 60_000}) for _ in range(200)]
     started_s = time.perf_counter()
     answers = fresh_ask.all(calls)
     assert outcomes(answers) == ["true"] * len(calls)
@@ -96,12 +99,11 @@ def test_a_batch_of_slow_calls_within_their_own_limit_is_answered(fresh_ask: Ask
 
 def test_what_a_batch_has_no_time_for_is_a_limit() -> None:
     limits = Limits(call_ms=200, program_ms=200, batch_ms=200, strikes=1_000)
-    slow = "len([0 for _ in range(data['n'])]) == data['n']"
 
     async def ask() -> list[str]:
         sandbox = create_sandbox(limits)
         await sandbox.start()
-        answers = await sandbox.evaluate([call(slow, {"n": 600_000}) for _ in range(100)])
+        answers = await sandbox.evaluate([call(SLOW, {"n": 600_000}) for _ in range(100)])
         await sandbox.stop()
         assert "used up the 200 ms that may be wasted in a batch" in answers[-1].detail
         return outcomes(answers)
@@ -152,6 +154,42 @@ async def _kill_children(stopped: asyncio.Event) -> None:
         for process in psutil.Process().children():
             process.kill()
         await asyncio.sleep(0.02)
+
+
+def test_a_machine_that_has_no_cpu_for_a_script_is_no_fault_of_the_script(
+    fresh_ask: Asker,
+) -> None:
+    """Its processes stand still for longer than a call may take, again and again."""
+
+    async def batches() -> set[str]:
+        stopped = asyncio.Event()
+        freezer = asyncio.create_task(_freeze_children(stopped))
+        calls = [call(SLOW, {"n": 20_000})] * 20
+        found: set[str] = set()
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            found |= set(outcomes(await fresh_ask.sandbox.evaluate(calls)))
+        stopped.set()
+        await freezer
+        return found
+
+    assert asyncio.run(batches()) == {"true"}
+
+
+async def _freeze_children(stopped: asyncio.Event) -> None:
+    while not stopped.is_set():
+        until = time.monotonic() + 0.4
+        while time.monotonic() < until:
+            _signal_children(signal.SIGSTOP)  # also those that are new
+            await asyncio.sleep(0)
+        _signal_children(signal.SIGCONT)
+        await asyncio.sleep(0.1)
+
+
+def _signal_children(number: signal.Signals) -> None:
+    for process in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def test_evaluations_run_side_by_side(fresh_ask: Asker) -> None:

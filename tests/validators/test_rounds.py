@@ -10,14 +10,20 @@ from streams.engine.scripts import ScriptAnswer, ScriptCall
 from streams.validators.bench import MAX_REMEMBERED, Bench
 from streams.validators.engine import CRASHED, TOO_LARGE, Fault, Pass
 from streams.validators.limits import Limits
-from streams.validators.rounds import FREE_S, PASS_S, STARVED_FACTOR, Allowance, Round
+from streams.validators.rounds import (
+    FREE_S,
+    MAX_STRETCH,
+    PASS_S,
+    Allowance,
+    Round,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 TRUE = ScriptAnswer("true")
 SLOW = Fault("limit", "took too long")
-STARVED = Fault("limit", "took too long", starved=True)
+NO_CPU = Pass([], Fault("limit", "took too long"), used_s=0.0)
 
 
 class Passes:
@@ -33,7 +39,8 @@ class Passes:
         self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool
     ) -> Pass:  # all passes are alike here
         self.granted.append((len(calls), seconds))
-        return self._end(calls, seconds)
+        result = self._end(calls, seconds)
+        return result if result is NO_CPU else result._replace(used_s=result.used_s or seconds)
 
 
 class Clock:
@@ -149,17 +156,35 @@ def test_a_crash_may_come_from_outside_and_is_tried_again() -> None:
 
 
 def test_a_call_that_got_no_cpu_gets_more_time() -> None:
-    ends = iter([Pass([], STARVED), Pass([TRUE])])
+    ends = iter([NO_CPU, Pass([TRUE])])
     program = Passes(lambda _calls, _seconds: next(ends))
     assert answer(program, calls("starved")) == [TRUE]
-    assert program.granted[-1] == (1, 0.05 * STARVED_FACTOR)
+    assert program.granted[-1] == (1, 0.05 * MAX_STRETCH[0])
+
+
+def test_a_call_that_gets_no_cpu_for_long_is_given_up_and_its_script_not_blamed() -> None:
+    bench = known(Limits(strikes=1))
+    program = Passes(lambda asked, _: NO_CPU if asked[0].data == b"0" else Pass([TRUE]))
+    found = answer(program, calls("0", "1"), bench=bench)
+    assert [one.outcome for one in found] == ["limit", "true"]
+    granted = [seconds for _, seconds in program.granted]
+    assert granted[1:-1] == [0.05 * stretch for stretch in MAX_STRETCH]
+    assert not bench.is_suspect("python", "x")
+
+
+def test_a_call_that_hangs_is_to_blame_as_soon_as_it_gets_cpu() -> None:
+    ends = iter([NO_CPU, NO_CPU, Pass([], SLOW)])
+    bench = known(Limits())
+    (found,) = answer(Passes(lambda _calls, _seconds: next(ends)), calls("bad"), bench=bench)
+    assert found.outcome == "limit"
+    assert bench.is_suspect("python", "x")
 
 
 def test_a_new_script_that_gets_no_cpu_is_tried_for_longer() -> None:
-    ends = iter([Pass([], STARVED), Pass([TRUE])])
+    ends = iter([NO_CPU, Pass([TRUE])])
     program = Passes(lambda _calls, _seconds: next(ends))
     assert answer(program, calls("starved"), bench=Bench(Limits())) == [TRUE]
-    assert [seconds for _, seconds in program.granted] == [0.01, 0.01 * STARVED_FACTOR]
+    assert [seconds for _, seconds in program.granted] == [0.01, 0.01 * MAX_STRETCH[0]]
 
 
 def test_an_error_of_the_sandbox_is_not_tried_again() -> None:
