@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from mypy_extensions import mypyc_attr
 
 from schemas.checks import (
     TAUGHT_FIELDS,
@@ -31,6 +32,7 @@ _loads: Final = orjson.loads
 _names_no_rule: Final = (frozenset(TAUGHT_FIELDS) - {"type"}).isdisjoint
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(slots=True, init=False)
 class Event:
     """One event as the engine takes it.

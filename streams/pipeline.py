@@ -48,7 +48,7 @@ from streams.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.kafka.batch_producer import Appended, OutRecord
+    from streams.kafka.batch_producer import Appended, Row
     from streams.settings import Settings
 
 log = get_logger(__name__)
@@ -99,7 +99,7 @@ def create_app(settings: Settings) -> faust.App:
         is_warm=True,
     )
 
-    async def append(topic: str, partition: int, records: Iterable[OutRecord]) -> Appended | None:
+    async def append(topic: str, partition: int, records: Iterable[Row]) -> Appended | None:
         return await batch_producer(app).append(topic, partition, records)
 
     keeper = DefinitionsKeeper(

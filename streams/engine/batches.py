@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from streams.engine.runs import Run
 
 
+@mypyc_attr(acyclic=True)
 class Record:
     """A record of the events topic. Without an event, time passes all the same: a clock record or a dead letter."""
 
@@ -30,6 +33,7 @@ class Record:
         self.event = event
 
 
+@mypyc_attr(acyclic=True)
 class VerdictOut:
     """A verdict to produce.
 
@@ -89,6 +93,7 @@ Place = tuple[int, bool, int, int]
 offset at which its run opened. Sorts as things are said (R15)."""
 
 
+@mypyc_attr(acyclic=True)
 class Passage:
     """One run on its way through a batch."""
 

@@ -10,6 +10,8 @@ from bisect import bisect_left, bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from streams.engine.absences import STAMPED_LATE_NS, listed_deps, may_skip
 from streams.engine.context import build_ctx
 from streams.engine.deadlines import due
@@ -38,6 +40,7 @@ _STANDINGS: Final[dict[str, Standing]] = {
 }
 
 
+@mypyc_attr(acyclic=True)
 class Question:
     """A script whose answer a run waits for."""
 
@@ -197,7 +200,11 @@ def base_of(run: Run, node: Node, entry: Entry) -> Entry | None:
 
 def time_limit(node: Node, entry: Entry, base: Entry) -> int:
     """Return the latest `ts` at which an event is in time (R9, R25)."""
-    return base.ts + node.timeout_ns + (STAMPED_LATE_NS if entry.stamped or base.stamped else 0)
+    return base.ts + _time_allowed(node, entry, base_stamped=base.stamped)
+
+
+def _time_allowed(node: Node, entry: Entry, *, base_stamped: bool) -> int:
+    return node.timeout_ns + (STAMPED_LATE_NS if entry.stamped or base_stamped else 0)
 
 
 # -- one entry -------------------------------------------------------------------------------------------------------
@@ -284,9 +291,9 @@ def _judge_counted(
     """Return the causes of a counted event but for its lateness; None when its validator must be asked first."""
     _note_dependencies(run, entry, reading)
     if not reading.satisfied:
-        entry.base = None
+        entry.run_from(None)
         return _unsatisfied_causes(run, entry, reading, now)
-    entry.base = base_of(run, node, entry) if node.timeout_ns else None
+    entry.run_from(base_of(run, node, entry) if node.timeout_ns else None)
     if node.validator is None:
         return ()
     result = ask(run, node, entry, "validator", node.validator, questions)
@@ -300,7 +307,7 @@ def _judge_counted(
 def _judge_uncounted(
     run: Run, entry: Entry, reading: DependencyReading, now: int
 ) -> tuple[EntryCause, ...]:
-    entry.base = None
+    entry.run_from(None)
     compiled = entry.filtered is None or entry.filtered.outcome != "not_compiled"
     if entry.standing == "excluded" or not compiled:
         run.waiting.pop(entry.event_id, None)
@@ -360,20 +367,22 @@ def _judge_lateness(
         others: tuple[EntryCause, ...] = tuple(
             [cause for cause in behind.causes if cause != "late"]
         )
-        late = _is_late(node, behind, before if entry.base is None else entry)
+        late = _is_late(node, behind, before if entry.base_ts is None else entry)
         run.set_causes(behind, (*others, "late") if late else others)
 
 
 def _neighbour(counted: list[Entry], places: range) -> Entry | None:
     """Return the first entry at these places that has a base; those that wait for their dependencies have none."""
-    return next((counted[place] for place in places if counted[place].base is not None), None)
+    return next((counted[place] for place in places if counted[place].base_ts is not None), None)
 
 
 def _is_late(node: Node, entry: Entry, before: Entry | None) -> bool:
-    base = entry.base
-    if base is None or base is entry or entry.ts <= time_limit(node, entry, base):
+    base_ts = entry.base_ts
+    if base_ts is None:
         return False
-    return before is None or before.base is None or before.base.ts != base.ts
+    if entry.ts <= base_ts + _time_allowed(node, entry, base_stamped=entry.base_stamped):
+        return False
+    return before is None or before.base_ts is None or before.base_ts != base_ts
 
 
 # -- what a change touches -------------------------------------------------------------------------------------------

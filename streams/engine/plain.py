@@ -46,7 +46,7 @@ def take_plainly(
         return False
     entry = Entry(event, event.ts, now, skewed=False)
     entry.standing = "counted"
-    entry.base = base if node.timeout_ns else None
+    entry.run_from(base if node.timeout_ns else None)
     run.owed = _without(run.owed if run.entries else definition.ids, node_id)
     run.entries[event.event_id] = entry
     nodes[node_id] = Occurrences(entry)
@@ -74,7 +74,7 @@ def restore_plainly(run: Run) -> bool:
             return False
         bases.append((entry, base if node.timeout_ns else None))
     for entry, base in bases:
-        entry.base = base
+        entry.run_from(base)
     return True
 
 

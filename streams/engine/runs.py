@@ -18,6 +18,8 @@ from bisect import bisect_left, insort
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -47,6 +49,7 @@ def text_bytes(text: str) -> int:
 _happened: Final = attrgetter("ts", "event_id")
 
 
+@mypyc_attr(acyclic=True)
 class ScriptResult:
     """What a script said of which context: `seen` are the versions of the dependencies' occurrences that it saw."""
 
@@ -58,13 +61,15 @@ class ScriptResult:
         self.detail = detail
 
 
+@mypyc_attr(acyclic=True)
 class Entry:
     """One accepted event of a run, and how it is judged so far."""
 
     __slots__ = (
         "admitted_at",
         "arrival",
-        "base",
+        "base_stamped",
+        "base_ts",
         "causes",
         "data",
         "event_id",
@@ -91,11 +96,20 @@ class Entry:
         self.standing: Standing | None = None
         self.admitted_at = arrival
         """When the wait for its dependencies began: its arrival, or when its filter let it through (R7)."""
-        self.base: Entry | None = None
-        """The dependency's event from which its time runs (R9); itself where all are after it."""
+        self.base_ts: int | None = None
+        """`ts` of the event from which its time runs (R9): one of a dependency, or itself where all are after it."""
+        self.base_stamped = False
+        """Whether that one was stamped by its client at sending (R25)."""
         self.filtered: ScriptResult | None = None
         self.validated: ScriptResult | None = None
         self.causes: tuple[EntryCause, ...] = ()
+
+    def run_from(self, base: Entry | None) -> None:
+        """Let its time run from an event, perhaps itself; None where it has no time limit, or waits (R9)."""
+        if base is None:
+            self.base_ts, self.base_stamped = None, False
+        else:
+            self.base_ts, self.base_stamped = base.ts, base.stamped
 
     def same_content(self, event: Event) -> bool:
         """Tell whether an event with this id says what the first one said (R2)."""
@@ -106,6 +120,7 @@ class Entry:
         )
 
 
+@mypyc_attr(acyclic=True)
 class Occurrences:
     """The events of one node in one run. `version` grows whenever what its dependants can see of it changes."""
 
@@ -140,6 +155,7 @@ class Occurrences:
         yield from self.others
 
 
+@mypyc_attr(acyclic=True)
 class Deadline:
     """Until when a node without event is waited for (R10).
 
@@ -157,6 +173,7 @@ class Deadline:
         self.origin = origin
 
 
+@mypyc_attr(acyclic=True)
 class Said:
     """The last verdict, as far as the next one is compared with it (R15)."""
 
@@ -187,6 +204,7 @@ class Sticky(NamedTuple):
     event_id: str
 
 
+@mypyc_attr(acyclic=True)
 class Run:
     """One execution of a flow: what came, and what was said about it."""
 

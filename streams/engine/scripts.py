@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 Outcome = Literal["true", "false", "none", "other", "error", "limit", "not_compiled"]
 """What became of a call. `other` is a value that is no answer, `limit` a budget or a crash of the sandbox (R6)."""
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(slots=True, init=False)
 class ScriptCall:
     """One script to run on one event.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from mypy_extensions import mypyc_attr
+
 from schemas.encoding import encode_to_keep
 from schemas.ids import verdict_id
 from streams.engine.absences import deadline_of, deps_satisfied
@@ -21,6 +23,7 @@ Trigger = Literal["event", "deadline", "window", "definition"]
 _NOBODY: Final[frozenset[tuple[str, str]]] = frozenset()
 
 
+@mypyc_attr(acyclic=True)
 class Decision:
     """How a run stands at an instant.
 
@@ -178,5 +181,10 @@ def _node_status(
 
 def _latency_ms(run: Run, node: Node, first: Entry) -> float | None:
     """Return the time from the dependency that came last to the node's first event; None where none came before it."""
-    base = first.base or base_of(run, node, first)
-    return None if base is None or base is first else (first.ts - base.ts) / 1_000_000
+    base_ts = first.base_ts
+    if base_ts is None or base_ts == first.ts:  # of itself, or of another at the same instant
+        base = base_of(run, node, first)
+        if base is None or base is first:
+            return None
+        base_ts = base.ts
+    return (first.ts - base_ts) / 1_000_000

@@ -20,15 +20,20 @@ if TYPE_CHECKING:
 LOG_APPEND_TIME = 1
 """The timestamp type that aiokafka notes where the broker stamps records."""
 
-_NO_HEADERS: list[tuple[str, bytes]] = []
+Headers = list[tuple[str, bytes]]
+
+NO_HEADERS: Headers = []
+
+Row = tuple[bytes | None, bytes | None, Headers]
+"""Key, value and headers of a record to append: what is written by the thousand is no more than that."""
 
 
 class OutRecord(NamedTuple):
-    """One record to append."""
+    """One record to append, as a row whose columns have names."""
 
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]] = _NO_HEADERS
+    headers: Headers = NO_HEADERS
 
 
 class Appended(NamedTuple):
@@ -51,9 +56,7 @@ class BatchProducer(driver.Producer):
             "enable_idempotence": transport.idempotence,
         }
 
-    async def append(
-        self, topic: str, partition: int, records: Iterable[OutRecord]
-    ) -> Appended | None:
+    async def append(self, topic: str, partition: int, records: Iterable[Row]) -> Appended | None:
         """Append records in order and return when all are acknowledged; None if there were none.
 
         Raises:
@@ -83,9 +86,7 @@ class BatchProducer(driver.Producer):
         """Do nothing: streams/kafka/topics.py has created and checked every topic."""
 
 
-def _pack(
-    create_batch: Callable[[], Any], records: Iterable[OutRecord], now_ms: int
-) -> Iterator[Any]:
+def _pack(create_batch: Callable[[], Any], records: Iterable[Row], now_ms: int) -> Iterator[Any]:
     """Fill record batches, each up to the producer's batch size."""
     batch = create_batch()
     for key, value, headers in records:

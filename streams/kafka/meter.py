@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from streams.metrics import Metrics
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from streams.engine.scripts import ScriptCall
 
 NS_PER_S = 1_000_000_000
+
+_SAID = attrgetter("status", "trigger", "decided_at_ns")
+_CAUSE_KINDS = attrgetter("cause_kinds")
 
 
 class Meter:
@@ -42,7 +47,7 @@ class Meter:
 
     def emitted(self, verdicts: Sequence[VerdictOut], now_ns: int) -> None:
         """Take in verdicts that are acknowledged now, by this worker's wall clock."""
-        said = Counter((v.status, v.trigger, v.decided_at_ns) for v in verdicts)
+        said: Counter[tuple[str, str, int]] = Counter(map(_SAID, verdicts))
         for (status, trigger, decided_at_ns), number in said.items():
             self.metrics.count("duly_verdicts_total", number, status=status, trigger=trigger)
             self.metrics.observe(
@@ -52,7 +57,8 @@ class Meter:
                 max(0, now_ns - decided_at_ns) / NS_PER_S,
                 number,
             )
-        for kind, number in Counter(kind for v in verdicts for kind in v.cause_kinds).items():
+        kinds = chain.from_iterable(map(_CAUSE_KINDS, verdicts))
+        for kind, number in Counter(kinds).items():
             self.metrics.count("duly_causes_total", number, kind=kind)
 
     def wrote_clock_record(self) -> None:

@@ -15,21 +15,21 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, Protocol
 
 from schemas import headers
-from streams.kafka.batch_producer import OutRecord
+from streams.kafka.batch_producer import NO_HEADERS, OutRecord
 from streams.kafka.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from streams.engine.batches import Judged
-    from streams.kafka.batch_producer import Appended
+    from streams.kafka.batch_producer import Appended, Row
 
 
 class Append(Protocol):
     """Appends records to a partition and returns when they are acknowledged."""
 
     async def __call__(
-        self, topic: str, partition: int, records: Iterable[OutRecord], /
+        self, topic: str, partition: int, records: Iterable[Row], /
     ) -> Appended | None:
         """See `BatchProducer.append`."""
         ...
@@ -125,18 +125,18 @@ class Outbox:
             for work in works:
                 work.done()
 
-    def _verdicts(self, works: Iterable[Work]) -> list[OutRecord]:
+    def _verdicts(self, works: Iterable[Work]) -> list[Row]:
         about = [
             (headers.PRODUCED_AT, b"%d" % time.time_ns()),
             (headers.GENERATION, b"%d" % self._generation()),
         ]
         return [
-            OutRecord(verdict.key, verdict.value, about)
+            (verdict.key, verdict.value, about)
             for work in works
             for verdict in work.judged.verdicts
         ]
 
-    def _changelog_records(self, works: Iterable[Work]) -> list[OutRecord]:
+    def _changelog_records(self, works: Iterable[Work]) -> list[Row]:
         """Return the last state of each run, and the tombstones whose time has come.
 
         A tombstone waits until all that its run was made of is committed. Written before, a crash
@@ -151,13 +151,13 @@ class Outbox:
                 else:
                     states[key] = value
                     self._forgotten.pop(key, None)
-        records = [OutRecord(key, value) for key, value in states.items()]
+        records: list[Row] = [(key, value, NO_HEADERS) for key, value in states.items()]
         if self._forgotten:
             records += self._tombstones(self._committed())
         return records
 
-    def _tombstones(self, committed: int) -> list[OutRecord]:
+    def _tombstones(self, committed: int) -> list[Row]:
         due = [(key, offset) for key, offset in self._forgotten.items() if offset < committed]
         for key, _offset in due:
             del self._forgotten[key]
-        return [OutRecord(key, None, [(headers.OFFSET, b"%d" % offset)]) for key, offset in due]
+        return [(key, None, [(headers.OFFSET, b"%d" % offset)]) for key, offset in due]

@@ -105,7 +105,7 @@ def restored(log: Log, restore: Any) -> dict[bytes, Any]:
 
 def _read(run: Run) -> Any:
     entries = [
-        (entry.event_id, entry.standing, entry.base and entry.base.event_id, entry.causes)
+        (entry.event_id, entry.standing, entry.base_ts, entry.causes)
         for entry in run.entries.values()
     ]
     counted = {

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from streams.engine.definitions import Definitions
-from streams.kafka.batch_producer import Appended, OutRecord
+from streams.kafka.batch_producer import Appended, OutRecord, Row
 from streams.kafka.outbox import Destinations
 from streams.kafka.partition import Surroundings
 from tests.kafka.records import PARTITIONS
@@ -30,14 +30,12 @@ class Log:
             gate.set()
         self._changed = asyncio.Condition()
 
-    async def append(
-        self, topic: str, partition: int, records: Iterable[OutRecord]
-    ) -> Appended | None:
+    async def append(self, topic: str, partition: int, records: Iterable[Row]) -> Appended | None:
         records = list(records)
         await self._open[topic].wait()
         if not records:
             return None
-        self.written += [(topic, partition, record) for record in records]
+        self.written += [(topic, partition, OutRecord(*record)) for record in records]
         async with self._changed:
             self._changed.notify_all()
         return Appended(len(self.of(topic)) - 1, self.timestamp_ms)

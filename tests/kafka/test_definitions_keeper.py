@@ -9,13 +9,14 @@ import orjson
 from schemas.ids import state_key
 from schemas.topics import EVENTS
 from streams.engine.timeline import DAY_NS
+from streams.kafka.batch_producer import OutRecord
 from streams.kafka.definitions_keeper import LOG_KEPT_NS, DefinitionsKeeper
 from tests.engine.driver import START_NS, Log, event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.kafka.batch_producer import OutRecord
+    from streams.kafka.batch_producer import Row
 
 
 class Topic:
@@ -25,8 +26,8 @@ class Topic:
         self._log = log
         self.written: list[tuple[str, int, list[OutRecord]]] = []
 
-    async def append(self, topic: str, partition: int, records: Iterable[OutRecord]) -> Any:
-        listed = list(records)
+    async def append(self, topic: str, partition: int, records: Iterable[Row]) -> Any:
+        listed = [OutRecord(*record) for record in records]
         self.written.append((topic, partition, listed))
         for record in listed:
             assert record.key is not None

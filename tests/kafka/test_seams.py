@@ -111,7 +111,7 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
             driver.AIOKafkaConsumerThread,
             ["_create_worker_consumer", "_fetch_records"],
         ),
-        (RecordsAsParsed, PartitionRecords, ["_consumer_record"]),
+        (RecordsAsParsed, PartitionRecords, ["__iter__", "_consumer_record"]),
         (BatchProducer, driver.Producer, ["_settings_extra", "create_topic", "flush"]),
         (BatchSchema, faust.Schema, ["loads_key", "loads_value"]),
         (BatchTransport, driver.Transport, ["Consumer", "Producer"]),
@@ -192,6 +192,8 @@ SOURCES: list[tuple[Any, list[str]]] = [
         ["self._records[tp] = FetchResult(", "partition_records=partition_records"],
     ),
     (FetchResult.__init__, ["self._partition_records = partition_records"]),
+    (FetchResult.getall, ["for msg in self._partition_records:"]),
+    (PartitionRecords.__init__, ["self._records_iterator = self._unpack_records()"]),
     (PartitionRecords._unpack_records, ["consumer_record = self._consumer_record(tp, record)"]),
     # The broker's timestamp of a clock record is known only where it stamps records.
     (MessageBatch.done, ["if timestamp == -1:", "timestamp_type = 0"]),

@@ -27,8 +27,8 @@ pytestmark = [
 
 START_NS = 1_790_000_000_000_000_000
 EVENTS = 4_000
-REPLACING = ("tests/engine/test_plain.py", "tests/engine/test_live_runs.py")
-"""Replace something inside the engine to compare two ways, which nobody can do in a compiled one."""
+REPLACING = tuple(f"tests/engine/test_{name}.py" for name in ("plain", "live_runs", "acyclic"))
+"""Replace something inside the engine to compare two ways, or look into its objects: nobody can in a compiled one."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,6 +59,16 @@ def test_the_engine_is_compiled(tmp_path: Path) -> None:
     code = "import schemas.wire as w, streams.engine.partition as p; print(w.__file__, p.__file__)"
     done = run(tmp_path, "-c", code)
     assert all(file.endswith(".so") for file in done.stdout.split()), done
+
+
+def test_what_is_made_for_each_event_is_hidden_from_the_collector(tmp_path: Path) -> None:
+    code = (
+        "import gc; from schemas.wire import Event; from streams.engine.batches import Record\n"
+        "event = Event('e', 'f', 'n', 'r', 1, b'{}')\n"
+        "print(gc.is_tracked(event), gc.is_tracked(Record(0, 1, event)))"
+    )
+    done = run(tmp_path, "-c", code)
+    assert done.stdout.split() == ["False", "False"], done
 
 
 def test_the_same_log_gives_the_same_verdicts(
