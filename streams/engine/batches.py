@@ -71,7 +71,7 @@ class Refused(NamedTuple):
 
 @dataclass(slots=True)
 class Judged:
-    """The effects of a batch, each in log order."""
+    """The effects of a batch, each in log order, but for the states: a run has one of them at most."""
 
     verdicts: list[VerdictOut] = field(default_factory=list[VerdictOut])
     states: list[tuple[bytes, bytes | None, int]] = field(

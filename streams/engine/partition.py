@@ -113,8 +113,7 @@ class Partition:
         Yields the script calls without whose answers no run can go on, and is sent the answers in the same order.
         """
         batch = Batch(records, self.clock_ns)
-        passages = self._passages(batch)
-        underway = passages
+        underway = self._passages(batch)
         while underway:
             asked: list[Question] = []
             blocked: list[Passage] = []
@@ -122,13 +121,16 @@ class Partition:
                 if questions := self._advance(passage, batch):
                     asked += questions
                     blocked.append(passage)
+                else:  # At once, and let go of: what it is made of is still in the processor's cache.
+                    self._store(passage, batch.judged)
+                    passage.run = None
             if asked:
                 for question, answer in zip(
                     asked, (yield [question.call for question in asked]), strict=True
                 ):
                     question.answer(answer)
             underway = blocked
-        return self._finish(passages, batch)
+        return self._finish(batch)
 
     # -- the runs of a batch -----------------------------------------------------------------------------------------
 
@@ -326,7 +328,7 @@ class Partition:
         if run.wake_at is None:
             run.forget_at = forgotten_at(run)
 
-    def _finish(self, passages: list[Passage], batch: Batch) -> Judged:
+    def _finish(self, batch: Batch) -> Judged:
         judged = batch.judged
         batch.said.sort(key=_place)
         batch.refused.sort(key=_place)
@@ -334,8 +336,6 @@ class Partition:
             judged.counts["accepted"] += batch.accepted
         judged.verdicts = [out for _, out in batch.said]
         judged.refused = [refused for _, refused in batch.refused]
-        for passage in passages:
-            self._store(passage, judged)
         return judged
 
     def _store(self, passage: Passage, judged: Judged) -> None:
