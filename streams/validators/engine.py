@@ -48,6 +48,15 @@ class Fault(NamedTuple):
     message: str
     """What happened, for people: `took more than 50 ms`."""
 
+    def is_starved(self, used_s: float, budget_s: float) -> bool:
+        """Return whether it was late because the machine was busy with something else.
+
+        Args:
+            used_s: CPU time that it got.
+            budget_s: CPU time that it may use.
+        """
+        return self.message in {TOO_LONG, ENDED_LATE} and used_s < budget_s / 2
+
 
 class Pass(NamedTuple):
     """What became of the first calls of a pass: at least one is answered or at fault."""

@@ -69,7 +69,8 @@ class ProcessEngine:
         if reply.refusal is not None:
             raise NotCompiled(f"{self.name}{reply.refusal}")
         if reply.fault is not None:
-            is_perhaps_ours = reply.used_s < COMPILE_S / 2 or reply.fault.message == CRASHED
+            is_starved = reply.fault.is_starved(reply.used_s, COMPILE_S)
+            is_perhaps_ours = is_starved or reply.fault.message == CRASHED
             failure = EngineFailed if is_perhaps_ours else NotCompiled
             raise failure(f"{self.name}: when it was compiled, it {reply.fault.message}, twice")
         return ProcessProgram(self, source)

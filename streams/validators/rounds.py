@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.engine.scripts import ScriptAnswer
-from streams.validators.engine import CRASHED, ENDED_LATE, TOO_LARGE, TOO_LONG, cut
+from streams.validators.engine import CRASHED, ENDED_LATE, TOO_LARGE, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,7 +245,7 @@ class Round:
             self._answers.append(ScriptAnswer("error", cut(f"{self.engine}: {fault.message}")))
             self._fault = None
         elif fault is not None and not self._is_cut:
-            if _is_starved(fault, result.used_s, min(budget_s, self._limits.call_s)):
+            if fault.is_starved(result.used_s, min(budget_s, self._limits.call_s)):
                 self._wait_longer(budget_s * self._stretch / max(result.used_s, LEAST_S))
             else:
                 has_time = max(budget_s, result.used_s) >= self._limits.call_s
@@ -275,11 +275,6 @@ class Round:
         self._answers.append(ScriptAnswer("limit", cut(message)))
         self._fault = None
         self._begin_anew()
-
-
-def _is_starved(fault: Fault, used_s: float, budget_s: float) -> bool:
-    """Return whether a call was late because the machine was busy with something else."""
-    return fault.message in {TOO_LONG, ENDED_LATE} and used_s < budget_s / 2
 
 
 def _is_proof(fault: Fault, *, is_alone: bool, has_time: bool) -> bool:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
 from streams.validators.stopwatch import cpu_time
-
-ROOT = Path(__file__).parents[2]
+from tests.shared_kafka import ROOT
 
 HOST = """
 import asyncio, sys

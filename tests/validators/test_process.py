@@ -13,9 +13,17 @@ import psutil
 import pytest
 
 from streams.validators import compiled, javascript
-from streams.validators.engine import EngineFailed
+from streams.validators.engine import (
+    CRASHED,
+    ENDED_LATE,
+    TOO_LARGE,
+    EngineFailed,
+    Fault,
+    NotCompiled,
+)
 from streams.validators.limits import Limits
-from streams.validators.process import SandboxProcess
+from streams.validators.process import Reply, SandboxProcess
+from streams.validators.process_engine import COMPILE_S, ProcessEngine
 from streams.validators.process_pool import ProcessPool
 from streams.validators.sandbox import create_sandbox
 from tests.validators.conftest import call, outcomes
@@ -24,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streams.engine.scripts import ScriptCall
-    from streams.validators.process_engine import ProcessEngine
     from tests.validators.conftest import Asker
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +210,30 @@ def test_the_running_process_is_confined(running: SandboxProcess) -> None:
     assert targets[:4] == ["/dev/null"] * 3 + ["/memfd:duly-scripts (deleted)"]
     assert targets[4].startswith("socket:")
     assert len(targets) == 5
+
+
+@pytest.mark.parametrize(
+    ("message", "used_s", "failure"),
+    [
+        (TOO_LARGE, 0.0, NotCompiled),
+        (ENDED_LATE, COMPILE_S, NotCompiled),
+        (ENDED_LATE, 0.0, EngineFailed),
+        (CRASHED, 0.0, EngineFailed),
+    ],
+)
+def test_a_script_is_refused_only_for_what_is_its_own_fault_when_it_is_compiled(
+    monkeypatch: pytest.MonkeyPatch, message: str, used_s: float, failure: type[NotCompiled]
+) -> None:
+    """It is no fault of a script that a machine has no CPU for it, or that its process was killed."""
+    engine = ProcessEngine("js", Limits(), stops_by_itself=True)
+
+    def ask(*_: object) -> Reply:
+        return Reply([], fault=Fault("limit", message), used_s=used_s)
+
+    monkeypatch.setattr(engine.processes, "ask", ask)
+    with pytest.raises(NotCompiled, match="twice") as raised:
+        engine.compile("true")
+    assert raised.type is failure
 
 
 def test_an_engine_that_cannot_start_is_a_limit_and_tried_again(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -16,8 +15,6 @@ from tests.validators.conftest import call, outcomes
 
 if TYPE_CHECKING:
     from tests.validators.conftest import Asker
-
-ROOT = Path(__file__).parents[2]
 
 KEEPS_STATE = [
     "def check(data, ctx, seen=[]):\n    seen.append(1)\n    return len(seen) == 1",
