@@ -10,7 +10,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format types bench chaos soak clean
+.PHONY: help setup demo test check format types bench chaos soak hostile clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -52,7 +52,10 @@ chaos: $(INSTALLED) ## workers that are killed, frozen and restarted under load,
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 soak: $(INSTALLED) ## a service records for ten minutes while its broker is restarted three times; ARGS="--minutes 2"
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+	$(BIN)/python -m tests.soak $(ARGS)
+
+hostile: $(INSTALLED) ## good scripts beside hostile ones, on a real worker; ARGS="--seconds 15"
+	$(BIN)/python -m tests.hostile $(ARGS)
 
 clean: ## remove .venv, fetched brokers and caches
 	rm -rf $(VENV) .duly build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

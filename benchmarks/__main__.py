@@ -23,7 +23,7 @@ from benchmarks.scripts import TITLE, measure_scripts
 from benchmarks.sdk import measure_sdk
 from benchmarks.standard_job import definition
 from benchmarks.throughput import load, measure_ceiling, measure_worker
-from streams.kafka.broker import APACHE_KINDS, start_broker
+from streams.dev_broker import APACHE_KINDS, start_broker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -16,7 +16,7 @@ from aiokafka import TopicPartition
 
 from benchmarks.standard_job import PARTITIONS
 from schemas.topics import DEAD_LETTERS, EVENTS, RUNS_CHANGELOG, VERDICTS, topic_name
-from streams.flow_files import dump_flow
+from streams.flows.files import dump_flow
 
 if TYPE_CHECKING:
     from collections.abc import Generator

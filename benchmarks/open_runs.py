@@ -17,11 +17,12 @@ import psutil
 
 from benchmarks.compiled import import_compiled
 from benchmarks.standard_job import FLOW, LAST_STEP, NODES, definition, events, make_event
+from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
-from streams.engine.batches import Record
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.tuning import tune_process
+from streams.engine.records import Record
+from streams.worker.tuning import tune_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +38,6 @@ PASSES = 3
 BATCH = 500
 """Records that are judged at a time."""
 MEMORY_RUNS = 200_000
-NS_PER_MS = 1_000_000
 
 
 def measure_cost(open_runs: tuple[int, ...] = OPEN_RUNS) -> list[Row]:

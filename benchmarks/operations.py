@@ -15,10 +15,11 @@ from benchmarks.figures import Latency
 from benchmarks.standard_job import LAST_STEP, NODES, PARTITIONS, definition, make_event
 from benchmarks.throughput import BATCH_BYTES, STALL_S, append, wait_for_commits
 from schemas.partitioning import murmur2_partition
+from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
-from streams.engine.batches import Record
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
+from streams.engine.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +41,6 @@ SHORT_MS = 1_000
 LONG_MS = 86_400_000
 WAITING = "waiting"
 QUICK = "quick"
-NS_PER_MS = 1_000_000
 
 
 async def measure_start(bootstrap: str, recovered_runs: int = RECOVERED_RUNS) -> list[Row]:

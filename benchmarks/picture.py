@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.deployment import Deployment
 from benchmarks.line_chart import Panel, draw
 from benchmarks.standard_job import definition, events
-from streams.kafka.broker import APACHE_KINDS, start_broker
-from streams.kafka.broker.ports import free_ports
+from streams.dev_broker import APACHE_KINDS, start_broker
+from streams.dev_broker.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

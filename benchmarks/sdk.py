@@ -18,7 +18,7 @@ from benchmarks.report import print_table
 from benchmarks.standard_job import definition
 from producer_sdk import act, flush, initialize, shutdown, stats
 from schemas.topics import EVENTS
-from streams.kafka.broker import APACHE_KINDS, start_broker
+from streams.dev_broker import APACHE_KINDS, start_broker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from producer_sdk._context import GivenRunId
-    from producer_sdk._hook import OnError
+    from producer_sdk._on_error import OnError
     from producer_sdk._types import Data, NodeFields, RunId, Settings
 
 

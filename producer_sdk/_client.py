@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from producer_sdk._config import Config, resolve
 from producer_sdk._context import add_context, filled
 from producer_sdk._errors import EventTooBig, UsageError
-from producer_sdk._fields import add_fields, report_texts
 from producer_sdk._guard import guard
+from producer_sdk._node_fields import add_fields, report_texts
 from producer_sdk._redaction.opening import open_redactor
 from producer_sdk._sigterm import flush_on_sigterm
 from producer_sdk._transport.null import NullSink

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from producer_sdk._counters import Counters
 from producer_sdk._errors import SdkError, UsageError
-from producer_sdk._hook import ErrorHook
+from producer_sdk._on_error import ErrorHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
 from producer_sdk._guard import guard
-from producer_sdk._seldom import Seldom
+from producer_sdk._log_throttle import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

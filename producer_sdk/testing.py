@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from producer_sdk._client import client
-from producer_sdk._fields import report_texts
 from producer_sdk._guard import guard
+from producer_sdk._node_fields import report_texts
 from producer_sdk._redaction.opening import open_redactor
 from producer_sdk._transport.recorder import Recorder
 

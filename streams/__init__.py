@@ -48,7 +48,7 @@ def _create_app() -> Any:
     check_own_packages()
     # Only now: these read what the check has just vouched for.
     from streams.log import configure_logging  # noqa: PLC0415
-    from streams.settings import load_settings  # noqa: PLC0415
+    from streams.settings.worker import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     configure_logging(settings)

@@ -12,7 +12,7 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 # At debug level these print keys and values of records.
 _TALKATIVE = ("aiokafka", "faust", "mode", "asyncio")

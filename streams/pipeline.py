@@ -16,40 +16,40 @@ import faust
 from faust.types import TP
 
 from schemas.topics import DEAD_LETTERS, DEFINITIONS, EVENTS, RUNS_CHANGELOG, VERDICTS
-from streams.agents.definitions import take_definitions
-from streams.agents.events import judge_events
-from streams.engine.definitions import Definitions
+from streams.agents.definitions.agent import take_definitions
+from streams.agents.definitions.reader import DefinitionsReader
+from streams.agents.definitions.upkeep import DefinitionsKeeper
+from streams.agents.events.agent import judge_events
+from streams.agents.events.assigned_partitions import Owners
+from streams.agents.events.outbox import Destinations
+from streams.agents.events.owner import Surroundings
+from streams.agents.events.owner_metrics import Meter
+from streams.engine.definitions.registry import Definitions
 from streams.errors import SettingsError
-from streams.kafka.batch_consumer import BatchSchema
-from streams.kafka.batch_transport import (
+from streams.faust_batches.consumer import BatchSchema
+from streams.faust_batches.lease import Lease
+from streams.faust_batches.run_table import RunTable
+from streams.faust_batches.table_manager import PromptTableManager
+from streams.faust_batches.transport import (
     BatchTransport,
     batch_consumer,
     batch_producer,
 )
-from streams.kafka.connection import client_options, faust_brokers, faust_credentials
-from streams.kafka.definitions_keeper import DefinitionsKeeper
-from streams.kafka.definitions_reader import DefinitionsReader
-from streams.kafka.lease import Lease
-from streams.kafka.meter import Meter
-from streams.kafka.outbox import Destinations
-from streams.kafka.owners import Owners
-from streams.kafka.partition import Surroundings
-from streams.kafka.run_table import RunTable
-from streams.kafka.start_position import commit_start_position
-from streams.kafka.table_manager import PromptTableManager
+from streams.kafka.client import client_options, faust_brokers, faust_credentials
 from streams.kafka.topics import ensure_topics, full_name
-from streams.lifecycle import Lifecycle
 from streams.log import get_logger
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
-from streams.web import WebPage
-from streams.worker import Worker
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
+from streams.worker.health_page import WebPage
+from streams.worker.lifecycle import Lifecycle
+from streams.worker.process import Worker
+from streams.worker.start_position import commit_start_position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.kafka.batch_producer import Appended, Row
-    from streams.settings import Settings
+    from streams.kafka.rows import Appended, Row
+    from streams.settings.worker import Settings
 
 log = get_logger(__name__)
 

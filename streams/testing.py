@@ -16,20 +16,21 @@ import orjson
 from producer_sdk.testing import recorded
 from schemas.encoding import encode_json
 from schemas.topics import EVENTS
+from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
-from streams.engine.batches import Judged, Record
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.flow_files import load_flow_file
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
+from streams.engine.records import Judged, Record
+from streams.flows.files import load_flow_file
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from producer_sdk import Redaction
-    from streams.engine.scripts import ScriptAnswer, ScriptCall
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
 
     Evaluate: TypeAlias = Callable[[Sequence[ScriptCall]], Sequence[ScriptAnswer]]
 
@@ -37,7 +38,6 @@ Status: TypeAlias = Literal["passed", "failed", "incomplete"]
 Verdict: TypeAlias = "dict[str, Any]"
 """A verdict as it stands on the wire, see `schemas.v1.verdict`."""
 
-_NS_PER_MS = 1_000_000
 _END_OF_TIME_NS = 2**63 - 1
 # A machine that runs many tests at once is slow; a script that hangs is still ended.
 _PATIENT = Limits(call_ms=1_000, program_ms=5_000, batch_ms=60_000)
@@ -90,7 +90,7 @@ class FlowRun:
 
     def later(self, milliseconds: int) -> None:
         """Let time pass without waiting: events from here on happen that much later."""
-        self._pauses.append((len(self.events), milliseconds * _NS_PER_MS))
+        self._pauses.append((len(self.events), milliseconds * NS_PER_MS))
 
     def verdict(self, flow: str, run_id: str) -> Verdict | None:
         """Return the last verdict on a run, None if there is none."""
@@ -163,7 +163,7 @@ class _Log:
     def take(self, value: bytes) -> Generator[Judged]:
         """Judge an event, after what falls due before it."""
         event = decode_event(value)
-        recorded_ns = -(-event.ts // _NS_PER_MS) * _NS_PER_MS
+        recorded_ns = -(-event.ts // NS_PER_MS) * NS_PER_MS
         yield from self.run_on(recorded_ns - 1)
         yield self._judge(Record(self._offset, recorded_ns, event))
 

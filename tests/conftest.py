@@ -14,8 +14,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from producer_sdk._guard import guard
-from streams.kafka.broker import Broker, start_broker
-from tests.shared_kafka import ROOT, SharedKafka
+from streams.dev_broker import Broker, start_broker
+from tests.support.shared_kafka import ROOT, SharedKafka
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

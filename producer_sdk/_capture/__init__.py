@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 import orjson
 
 from producer_sdk._errors import CaptureError
-from producer_sdk._parsing import parsing
+from producer_sdk._parse_lock import parsing
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

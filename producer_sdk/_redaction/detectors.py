@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from producer_sdk._redaction import checks
+from producer_sdk._redaction import check_digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ SECRETS: Final = (
         b"bearer ",
         b"bearer\\t",
         behind=Gate("lower", b"bearer", behind=_TOKEN),
-        check=checks.has_digit,
+        check=check_digits.has_digit,
         group=1,
     ),
     _secret(
@@ -139,7 +139,7 @@ SECRETS: Final = (
         b"basic ",
         b"basic\\t",
         behind=_BASIC,
-        check=checks.user_and_password,
+        check=check_digits.user_and_password,
         group=1,
     ),
     _secret(
@@ -196,7 +196,7 @@ SECRETS: Final = (
         r"(?<![\w-])sk-(?!ant-)(?:proj-|svcacct-|admin-)?[\w-]{20,}+",
         b"sk-",
         behind=_TOKEN,
-        check=checks.has_digit,
+        check=check_digits.has_digit,
     ),
     _secret("anthropic_key", r"(?<![\w-])sk-ant-[\w-]{20,}+", b"sk-ant-", behind=_TOKEN),
     _secret(
@@ -242,7 +242,7 @@ IDENTITIES: Final = (
         "iban",
         r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])",
         Gate("shape", b"AA00"),
-        check=checks.iban,
+        check=check_digits.iban,
     ),
     _identity(
         "card",
@@ -254,7 +254,7 @@ IDENTITIES: Final = (
             re.compile(rb"0000(?:0{9}|[ -]0{4,6}[ -]0000)"),
             behind=_NUMBER,
         ),
-        check=checks.card,
+        check=check_digits.card,
     ),
     _identity(
         "phone",
@@ -263,7 +263,7 @@ IDENTITIES: Final = (
         Gate("shape", b"+0", re.compile(rb"\+0[ .()/0-]{7}")),
         Gate("shape", b"000-0000", _NANP, behind=_NUMBER),
         Gate("shape", b"000.0000", _NANP, behind=_NUMBER),
-        check=checks.phone,
+        check=check_digits.phone,
     ),
     _identity(
         "us_ssn",
@@ -281,14 +281,14 @@ IDENTITIES: Final = (
         "ipv4",
         rf"(?<![\w.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\w|\.\w)",
         Gate("shape", b"0.0", re.compile(rb"\.0{1,3}\.0{1,3}\.0"), behind=_DOTS),
-        check=checks.ipv4,
+        check=check_digits.ipv4,
     ),
     _identity(
         "ipv6",
         r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{3,39}(?![\w:])",
         Gate("lower", b"::"),
         Gate("unhexed", b":" * 7, behind=_COLONS),
-        check=checks.ipv6,
+        check=check_digits.ipv6,
     ),
 )
 

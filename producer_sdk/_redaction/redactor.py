@@ -12,15 +12,15 @@ import orjson
 from producer_sdk._errors import SdkError, UsageError, closest, meant
 from producer_sdk._redaction import DETECTORS, SENSITIVE_KEYS
 from producer_sdk._redaction.detectors import RULES, Rule
-from producer_sdk._redaction.places import END, ITEM, Keys, Paths, below, squeeze
-from producer_sdk._redaction.scanner import Scanner, replace
+from producer_sdk._redaction.matcher import Scanner, replace
+from producer_sdk._redaction.paths import END, ITEM, Keys, Paths, below, squeeze
 from producer_sdk._wire import check_size, plain_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from producer_sdk._redaction import Redact, Redaction
-    from producer_sdk._redaction.places import Tree
+    from producer_sdk._redaction.paths import Tree
     from producer_sdk._wire import OnTexts
 
 MIN_HASH_KEY_BYTES = 16

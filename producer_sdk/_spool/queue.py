@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from producer_sdk._guard import guard
+from producer_sdk._log_throttle import Seldom
 from producer_sdk._queue import EventQueue, record_size
-from producer_sdk._seldom import Seldom
 from producer_sdk._spool.spool import Spool
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from producer_sdk._spool.claim import Claim
+from producer_sdk._spool.lock import Claim
 from producer_sdk._spool.segment import Segment
 
 if TYPE_CHECKING:

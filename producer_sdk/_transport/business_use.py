@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from producer_sdk._transport.expression import as_expression
+from producer_sdk._transport.business_use_scripts import as_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,7 +23,7 @@ from producer_sdk._transport.business_use import (
     refused_positions,
 )
 from producer_sdk._transport.connection import Answer, Connection
-from producer_sdk._transport.health import Health
+from producer_sdk._transport.outage_log import Health
 
 if TYPE_CHECKING:
     from producer_sdk._config import Config

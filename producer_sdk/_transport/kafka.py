@@ -19,11 +19,11 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, R
 
 from producer_sdk._context import context_headers
 from producer_sdk._guard import guard
+from producer_sdk._transport.aiokafka_log import AiokafkaLog
 from producer_sdk._transport.backoff import Backoff
-from producer_sdk._transport.health import Health
-from producer_sdk._transport.lanes import Lanes
-from producer_sdk._transport.overflow import Overflow
-from producer_sdk._transport.quiet import AiokafkaLog
+from producer_sdk._transport.outage_log import Health
+from producer_sdk._transport.overflow_report import Overflow
+from producer_sdk._transport.partition_queues import Lanes
 from producer_sdk._transport.security import security_options
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from producer_sdk._config import Config
     from producer_sdk._queue import EventQueue
-    from producer_sdk._transport.lanes import Lane
+    from producer_sdk._transport.partition_queues import Lane
 
 log = logging.getLogger("producer_sdk")
 

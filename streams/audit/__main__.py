@@ -11,7 +11,7 @@ from streams.audit.auditor import PATIENCE_S, audit
 from streams.audit.report import as_object, as_table
 from streams.errors import DulyError
 from streams.log import configure_logging
-from streams.settings import Settings, load_settings
+from streams.settings.worker import Settings, load_settings
 
 EXIT_NOT_SOUND = 1
 

@@ -12,14 +12,14 @@ from streams.audit.logs import open_logs
 from streams.audit.partition import PartitionAudit
 from streams.audit.recomputation import Recomputation
 from streams.audit.spans import places_of, span_of
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from streams.settings import Settings
-    from streams.validators.sandbox import Sandbox
+    from streams.scripts.sandbox import Sandbox
+    from streams.settings.worker import Settings
 
 PATIENCE_S = 10.0
 ROOMY = Limits(call_ms=2_000, program_ms=120_000, batch_ms=240_000, strikes=1_000_000)

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.errors import InvalidDefinition
 from schemas.topics import DEFINITIONS
-from streams.engine.definitions import Definitions
+from schemas.units import NS_PER_MS
+from streams.engine.definitions.registry import Definitions
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
     from typing import Any
 
     from streams.audit.logs import Logs
-
-NS_PER_MS = 1_000_000
 
 
 class Lesson(NamedTuple):

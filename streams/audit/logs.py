@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from streams.errors import BrokerError, BrokerUnavailable
-from streams.kafka.connection import client_options
+from streams.kafka.client import client_options
 from streams.kafka.topics import admin_client, full_name
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiokafka.admin import AIOKafkaAdminClient
 
     from schemas.topics import Topic
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 FETCH_TIMEOUT_MS = 200
 FETCH_WAIT_MS = 20

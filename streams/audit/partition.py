@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from schemas.units import NS_PER_MS
 from streams.audit.comparison import compare_dead_letters, compare_verdicts, left_out
 from streams.audit.findings import PartitionFindings
-from streams.audit.recomputation import NS_PER_MS, Implied
+from streams.audit.recomputation import Implied
 from streams.audit.spans import begun_before, check_end, read_into, take_verdicts
 from streams.audit.stated import StatedDeadLetters, StatedVerdicts
 

@@ -12,10 +12,11 @@ import orjson
 from schemas import headers
 from schemas.errors import DeadLetterReason, InvalidEvent
 from schemas.partitioning import murmur2_partition
+from schemas.units import NS_PER_MS
 from schemas.wire import check_key, decode_event
 from streams.audit.stated import life_of
-from streams.engine.batches import Judged, Record
 from streams.engine.partition import Partition
+from streams.engine.records import Judged, Record
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -24,12 +25,10 @@ if TYPE_CHECKING:
 
     from schemas.wire import Event
     from streams.audit.stated import Life
-    from streams.engine.definitions import Definitions
-    from streams.engine.scripts import ScriptAnswer, ScriptCall
+    from streams.engine.definitions.registry import Definitions
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
 
     Evaluate = Callable[[Sequence[ScriptCall]], Awaitable[list[ScriptAnswer]]]
-
-NS_PER_MS = 1_000_000
 
 
 class Implication(NamedTuple):

@@ -8,9 +8,9 @@ from aiokafka import TopicPartition  # noqa: TC002 -- a NamedTuple reads it
 
 from schemas.errors import InvalidEvent
 from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
+from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
 from streams.audit.logs import IncompleteRead, place_name
-from streams.audit.recomputation import NS_PER_MS
 from streams.errors import TopicMismatch
 
 if TYPE_CHECKING:

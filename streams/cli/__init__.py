@@ -1,6 +1,6 @@
 """The command line `duly`: one module per command or group of commands.
 
-Data goes to stdout, talk to stderr. Exit codes are in `streams.cli.outcomes`.
+Data goes to stdout, talk to stderr. Exit codes are in `streams.cli.exit_codes`.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import typer
 
-from streams.cli.report import AsJson, columns, print_json, print_lines
-from streams.cli.screen import say
+from streams.cli.output import AsJson, columns, print_json, print_lines
+from streams.cli.terminal import say
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 app = typer.Typer(name="config", help="The settings in effect.", no_args_is_help=True)
 
@@ -49,7 +49,7 @@ def show(as_json: AsJson = False) -> None:
 
         duly config show --json | jq -r '.[] | select(.origin == "environment") | .variable'
     """
-    from streams.settings import load_settings
+    from streams.settings.worker import load_settings
 
     settings = effective_settings(load_settings(), os.environ)
     if as_json:
@@ -62,7 +62,7 @@ def show(as_json: AsJson = False) -> None:
 
 def effective_settings(settings: Settings, environment: Mapping[str, str]) -> list[Setting]:
     """Return the settings, in the order of their declaration, secrets masked."""
-    from streams.settings import ENV_PREFIX
+    from streams.settings.worker import ENV_PREFIX
 
     given = {name.upper() for name, value in environment.items() if value}
     values = settings.model_dump(mode="json")
@@ -79,7 +79,7 @@ def effective_settings(settings: Settings, environment: Mapping[str, str]) -> li
 
 def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
     """Yield a sentence for each variable that is no setting but much like one."""
-    from streams.settings import ENV_PREFIX, Settings
+    from streams.settings.worker import ENV_PREFIX, Settings
 
     known = [name.upper() for name in Settings.model_fields]
     for variable in sorted(environment):

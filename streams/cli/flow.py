@@ -10,10 +10,10 @@ import typer
 
 from streams.cli.flow_diff import diff
 from streams.cli.flow_graph import graph
-from streams.cli.screen import say
+from streams.cli.terminal import say
 
 if TYPE_CHECKING:
-    from streams.flow_files import FlowFile
+    from streams.flows.files import FlowFile
 
 app = typer.Typer(
     name="flow", help="Definitions of flows: validate, apply, show.", no_args_is_help=True
@@ -31,7 +31,7 @@ def validate(files: Files) -> None:
 
         duly flow validate flows/*.yaml
     """
-    from streams.engine.definitions import published_version
+    from streams.engine.definitions.registry import published_version
 
     for file in _checked(files):
         typer.echo(f"{file.flow}@{published_version(file.definition)}")
@@ -47,8 +47,8 @@ def apply(files: Files) -> None:
 
         DULY_BROKER=kafka:9092 duly flow apply flows/shop.yaml
     """
-    from streams.cli.definitions import publish
     from streams.cli.kafka import command_settings
+    from streams.flows.publishing import publish
 
     checked = _checked(files)
     for published in asyncio.run(publish(checked, command_settings())):
@@ -69,9 +69,9 @@ def show(
 
         duly flow show shop > flows/shop.yaml
     """
-    from streams.cli.definitions import find_definition
     from streams.cli.kafka import command_settings
-    from streams.flow_files import dump_flow
+    from streams.flows.files import dump_flow
+    from streams.flows.publishing import find_definition
 
     found = asyncio.run(find_definition(flow, version, command_settings()))
     typer.echo(f"# {found.origin}\n{dump_flow(found.definition)}", nl=False)
@@ -83,7 +83,7 @@ app.command("diff")(diff)
 
 def _checked(paths: list[Path]) -> list[FlowFile]:
     from streams.cli.scripts import running_scripts
-    from streams.flow_files import load_flow_files
+    from streams.flows.files import load_flow_files
 
     files = load_flow_files(paths)
     with running_scripts() as scripts:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.outcomes import ExitCode
-from streams.cli.report import AsJson, print_json, print_lines
-from streams.cli.screen import say
+from streams.cli.exit_codes import ExitCode
+from streams.cli.output import AsJson, print_json, print_lines
+from streams.cli.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.cli.flow_changes import Change
-    from streams.cli.flow_sources import Source
+    from streams.flows.changes import Change
+    from streams.flows.sources import Source
 
 _INDENT = "    "
 
@@ -38,8 +38,8 @@ def diff(
 
         duly flow diff shop@95903e2d5dd08c1a shop@0f2b3c4d5e6f7081 --json
     """
-    from streams.cli.flow_changes import changes
-    from streams.cli.flow_sources import load_sources
+    from streams.flows.changes import changes
+    from streams.flows.sources import load_sources
 
     sides = load_sources(before, after)
     if any(side.is_file for side in sides):
@@ -80,7 +80,7 @@ def _heading(change: Change, node: str | None) -> Iterator[str]:
 
 
 def _field(change: Change) -> Iterator[str]:
-    from streams.cli.values import value_text
+    from streams.cli.formatting import value_text
 
     lead = f"{_INDENT}{change.field}" if change.node else f"~ {change.field}"
     before, after = value_text(change.field, change.before), value_text(change.field, change.after)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.report import print_lines
+from schemas.units import NS_PER_MS
+from streams.cli.output import print_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.cli.flow_sources import Source
-    from streams.engine.flows import Definition, Node
+    from streams.engine.definitions.definition import Definition, Node
+    from streams.flows.sources import Source
 
 
 def graph(
@@ -38,8 +39,8 @@ def graph(
 
         duly flow graph shop --mermaid > shop.mmd
     """
-    from streams.cli.flow_sources import load_sources
-    from streams.cli.lanes import in_ascii
+    from streams.cli.graph_text import in_ascii
+    from streams.flows.sources import load_sources
 
     (loaded,) = load_sources(source)
     lines = as_mermaid(loaded.definition) if mermaid else as_text(loaded)
@@ -49,7 +50,7 @@ def graph(
 
 def as_text(source: Source) -> Iterator[str]:
     """Yield a heading with the options that are not the default, then the drawing."""
-    from streams.cli.lanes import draw
+    from streams.cli.graph_text import draw
 
     definition = source.definition
     yield "  ".join([source.name, *_options(definition)])
@@ -82,15 +83,15 @@ def _options(definition: Definition) -> Iterator[str]:
     """Yield the options in force that are not what every flow has."""
     from dataclasses import asdict
 
-    from streams.engine.flows import MS, Options
-    from streams.engine.wording import duration_text
+    from streams.engine.definitions.definition import Options
+    from streams.engine.text import duration_text
 
     usual = asdict(Options())
     for name, value in asdict(definition.options).items():
         if value == usual[name]:
             continue
         if name.endswith("_ms"):
-            yield f"{name.removesuffix('_ms').replace('_', ' ')} {duration_text(value * MS)}"
+            yield f"{name.removesuffix('_ms').replace('_', ' ')} {duration_text(value * NS_PER_MS)}"
         elif name == "closed":
             yield "closed"
         else:
@@ -110,7 +111,7 @@ def _demands(node: Node, definition: Definition) -> Iterator[str]:
 
 def _checks(node: Node) -> Iterator[str]:
     """Yield what its events must satisfy."""
-    from streams.engine.wording import duration_text
+    from streams.engine.text import duration_text
 
     if node.any_dep and len(node.deps) > 1:
         yield "after any of them"

@@ -13,7 +13,7 @@ INSTANT = "TIME"
 
 def parse_instant_option(text: Any) -> int:
     """Read the value of an option, nanoseconds since 1970 or ISO 8601; returns nanoseconds."""
-    from streams.recording import parse_instant
+    from streams.replay.recording import parse_instant
 
     try:
         return parse_instant(str(text))

@@ -10,16 +10,16 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.errors import BrokerError, BrokerUnavailable
-from streams.kafka.connection import client_options
+from streams.kafka.client import client_options
 from streams.kafka.topics import admin_client, full_name
 from streams.log import configure_logging
-from streams.settings import load_settings
+from streams.settings.worker import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from schemas.topics import Topic
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 FETCH_TIMEOUT_MS = 500
 

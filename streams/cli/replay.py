@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from streams.cli.exit_codes import ExitCode
 from streams.cli.instants import INSTANT, parse_instant_option
-from streams.cli.outcomes import ExitCode
+from streams.cli.output import count_of, print_json, print_lines
 from streams.cli.replay_report import Report
-from streams.cli.report import count_of, print_json, print_lines
-from streams.cli.screen import complain, say, stdout_is_terminal
+from streams.cli.terminal import complain, say, stdout_is_terminal
 from streams.errors import DulyError
 
 if TYPE_CHECKING:
@@ -152,11 +152,11 @@ def _replay_file(
     events: str, flows: Sequence[Path], until: Any, report: Report, *, skip_bad: bool
 ) -> None:
     from streams.cli.scripts import running_scripts
-    from streams.engine.definitions import Definitions
-    from streams.flow_files import load_flow_files
-    from streams.recording import BadLine
-    from streams.replay import Replay
-    from streams.settings import load_settings
+    from streams.engine.definitions.registry import Definitions
+    from streams.flows.files import load_flow_files
+    from streams.replay.recorded import Replay
+    from streams.replay.recording import BadLine
+    from streams.settings.worker import load_settings
 
     files = load_flow_files(flows)
     definitions = Definitions(load_settings().flow_options, forgets=False)
@@ -183,7 +183,7 @@ def _replay_topic(topic: str, since_ns: int | None, until: Any, report: Report) 
     """Judge a topic anew; ends with exit 1 if that is not what workers said."""
     from streams.audit import audit
     from streams.cli.kafka import command_settings
-    from streams.cli.topic_replay import PATIENCE_S, conclusion, differences, settings_of_topic
+    from streams.replay.topic import PATIENCE_S, conclusion, differences, settings_of_topic
 
     settings = settings_of_topic(topic, command_settings())
     findings = asyncio.run(
@@ -209,10 +209,10 @@ def _compare(
     topic: str, flows: Sequence[Path], since_ns: int | None, until: Any, *, as_json: bool
 ) -> bool:
     """Say what flow files would change; return whether they change anything."""
-    from streams.cli.flow_comparison import compare_flows
     from streams.cli.kafka import command_settings
-    from streams.cli.topic_replay import settings_of_topic
-    from streams.flow_files import load_flow_files
+    from streams.flows.comparison import compare_flows
+    from streams.flows.files import load_flow_files
+    from streams.replay.topic import settings_of_topic
 
     files = load_flow_files(flows)
     settings = settings_of_topic(topic, command_settings())

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from streams.cli.screen import complain, data, say, verdict_line
+from streams.cli.terminal import complain, data, say, verdict_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.engine.batches import Judged
-    from streams.recording import BadLine
+    from streams.engine.records import Judged
+    from streams.replay.recording import BadLine
 
 
 class Report:

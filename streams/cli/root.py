@@ -20,7 +20,7 @@ from streams.cli import (
     verdicts,
     worker,
 )
-from streams.cli.outcomes import Duly
+from streams.cli.exit_codes import Duly
 
 app = typer.Typer(
     name="duly",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from streams.cli.outcomes import ExitCode
-from streams.cli.report import AsJson, print_json
-from streams.cli.screen import complain, say
+from streams.cli.exit_codes import ExitCode
+from streams.cli.output import AsJson, print_json
+from streams.cli.terminal import complain, say
 from streams.errors import DulyError
 
 if TYPE_CHECKING:
-    from streams.engine.scripts import Outcome, ScriptAnswer, ScriptCall
+    from streams.engine.script_calls import Outcome, ScriptAnswer, ScriptCall
 
 app = typer.Typer(name="script", help="Try a filter or a validator.", no_args_is_help=True)
 
@@ -129,7 +129,7 @@ def run(
         duly script run paid.cel --data @event.json --json | jq -r .detail
     """
     from streams.cli.scripts import running_scripts
-    from streams.engine.scripts import ScriptCall
+    from streams.engine.script_calls import ScriptCall
 
     call = ScriptCall(
         _language(file, engine),

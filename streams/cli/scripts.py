@@ -6,18 +6,18 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from streams.flow_files import InvalidFlowFile, check_scripts
+from streams.flows.files import InvalidFlowFile, check_scripts
 from streams.log import configure_logging
-from streams.settings import load_settings
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
+from streams.settings.worker import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from streams.engine.scripts import ScriptAnswer, ScriptCall
-    from streams.flow_files import FlowFile
-    from streams.validators.sandbox import Sandbox
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
+    from streams.flows.files import FlowFile
+    from streams.scripts.sandbox import Sandbox
 
 
 PROGRAM_MS = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from schemas.topics import TOPICS, Topic
-from streams.cli.report import columns
+from streams.cli.output import columns
 from streams.kafka.topics import (
     Found,
     admin_client,
@@ -18,7 +18,7 @@ from streams.kafka.topics import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 Action = Literal["create", "keep", "refuse"]
 """`keep` leaves a topic as it is; `refuse` ends `apply`, and every worker, with exit 4."""

@@ -7,9 +7,9 @@ from collections import Counter
 
 import typer
 
-from streams.cli.outcomes import ExitCode
-from streams.cli.report import AsJson, count_of, print_json, print_lines
-from streams.cli.screen import say
+from streams.cli.exit_codes import ExitCode
+from streams.cli.output import AsJson, count_of, print_json, print_lines
+from streams.cli.terminal import say
 
 app = typer.Typer(name="topics", help="The topics of Duly on a broker.", no_args_is_help=True)
 

@@ -10,13 +10,13 @@ import orjson
 from schemas.limits import VERSION
 from schemas.topics import VERDICTS
 from streams.cli.kafka import FETCH_TIMEOUT_MS, reader
-from streams.cli.screen import complain
+from streams.cli.terminal import complain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from streams.cli.screen import Verdict
-    from streams.settings import Settings
+    from streams.cli.terminal import Verdict
+    from streams.settings.worker import Settings
 
 MAX_KNOWN_IDS = 100_000
 """Verdict ids remembered to drop copies; a crash's copies follow closely."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol, Self
 import typer
 from rich.live import Live
 
-from streams.cli.outcomes import ExitCode
-from streams.cli.screen import complain, data, say, stdout_is_terminal, verdict_table
+from streams.cli.exit_codes import ExitCode
+from streams.cli.terminal import complain, data, say, stdout_is_terminal, verdict_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from streams.cli.screen import Verdict
+    from streams.cli.terminal import Verdict
     from streams.cli.verdict_reader import Incoming
 
 FRAME_ROWS = 6

@@ -12,6 +12,6 @@ def worker() -> None:
 
         DULY_BROKER=kafka:9092 duly worker
     """
-    from streams.worker import run
+    from streams.worker.process import run
 
     run()

@@ -15,8 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from schemas.ids import state_key
-from streams.engine.absences import read_deadlines, read_owed, read_timeouts
-from streams.engine.batches import (
+from streams.engine.records import (
     AT_EVENT,
     AT_INSTANT,
     Batch,
@@ -25,23 +24,24 @@ from streams.engine.batches import (
     Refused,
     VerdictOut,
 )
-from streams.engine.causes import read_causes
-from streams.engine.deadlines import OUTAGE_NS, Gap, Wheel
-from streams.engine.dependencies import Question, judge_dirty
-from streams.engine.intake import OPTIONS, receive
-from streams.engine.plain import take_plainly
-from streams.engine.runs import SKEW_NS, Run
-from streams.engine.state import decode_run, encode_run, read_waking
-from streams.engine.verdicts import Trigger, decide, encode_verdict, is_news, state_verdict
-from streams.engine.window import forgotten_at, next_due
+from streams.engine.rules.causes import read_causes
+from streams.engine.rules.dependencies import Question, judge_dirty
+from streams.engine.rules.fast_path import take_plainly
+from streams.engine.rules.owed import read_deadlines, read_owed, read_timeouts
+from streams.engine.rules.verdicts import Trigger, decide, encode_verdict, is_news, state_verdict
+from streams.engine.run.codec import decode_run, encode_run, read_waking
+from streams.engine.run.intake import OPTIONS, receive
+from streams.engine.run.run import SKEW_NS, Run
+from streams.engine.run.timers import OUTAGE_NS, Gap, Wheel
+from streams.engine.run.window import forgotten_at, next_due
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from streams.engine.batches import Place, Record
-    from streams.engine.deadlines import Waking
-    from streams.engine.definitions import Definitions
-    from streams.engine.scripts import ScriptAnswer, ScriptCall
+    from streams.engine.definitions.registry import Definitions
+    from streams.engine.records import Place, Record
+    from streams.engine.run.timers import Waking
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
 
 LIVE_RUNS: Final = 5_000
 """So many open runs, those that were touched last, are kept as objects. The others are read from their stored form when

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schemas.v1.dead_letter import DeadLetter
-from streams.kafka.batch_producer import OutRecord
+from streams.kafka.rows import OutRecord
 
 if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason

@@ -16,13 +16,13 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import BROKER_DEFAULT_REPLICATION, TOPICS, Topic, topic_name
 from streams.errors import BrokerError, BrokerUnavailable, TopicMismatch
-from streams.kafka.connection import client_options
+from streams.kafka.client import client_options
 from streams.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 log = get_logger(__name__)
 

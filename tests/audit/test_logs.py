@@ -11,15 +11,15 @@ from schemas.topics import EVENTS
 from streams.audit.logs import FETCH_RECORDS, STALL_S, IncompleteRead, open_logs
 from streams.errors import EXIT_BROKER
 from streams.kafka.topics import full_name
-from tests.e2e.deployment import Deployment
-from tests.e2e.traffic import service
+from tests.support.deployment import Deployment
+from tests.support.traffic import service
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from streams.settings import Settings
-    from tests.shared_kafka import SharedKafka
+    from streams.settings.worker import Settings
+    from tests.support.shared_kafka import SharedKafka
 
 pytestmark = pytest.mark.xdist_group("audit-logs")
 

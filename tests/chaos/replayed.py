@@ -15,11 +15,11 @@ import orjson
 from schemas.topics import EVENTS, VERDICTS
 from streams.audit.logs import open_logs
 from streams.kafka.topics import full_name
-from tests.e2e.worker_process import ROOT
+from tests.support.worker_process import ROOT
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
-    from tests.e2e.deployment import Deployment
+    from streams.settings.worker import Settings
+    from tests.support.deployment import Deployment
 
 
 def differing_lines(deployment: Deployment) -> int:

@@ -8,13 +8,13 @@ import pytest
 
 from tests.chaos.__main__ import audited
 from tests.chaos.scenarios import restarted_then_killed
-from tests.e2e.deployment import Deployment
-from tests.e2e.flows import FLOWS
+from tests.support.deployment import Deployment
+from tests.support.flows import FLOWS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.kafka.broker import Broker
+    from streams.dev_broker import Broker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

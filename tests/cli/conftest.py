@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
 FLOW = """\
 flow: f

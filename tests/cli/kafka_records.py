@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.audit.logs import open_logs
 from streams.kafka.topics import full_name
-from streams.settings import load_settings
+from streams.settings.worker import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.settings import Settings
+from streams.settings.worker import Settings
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Duly

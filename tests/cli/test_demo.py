@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from streams.cli.demo.command import Kind
-from streams.kafka.broker import KINDS
+from streams.dev_broker import KINDS
 from streams.kafka.topics import admin_client
-from streams.settings import load_settings
+from streams.settings.worker import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -17,7 +17,7 @@ from schemas.topics import EVENTS
 from streams.cli.dev.files import FlowWatch, Tail
 from tests.cli.conftest import FLOW
 from tests.cli.kafka_records import Sent, write
-from tests.e2e.traffic import event
+from tests.support.traffic import event
 
 if TYPE_CHECKING:
     from collections.abc import Generator

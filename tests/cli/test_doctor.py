@@ -13,13 +13,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import DEFINITIONS, EVENTS
+from streams.agents.events.decoder import is_clock_record
 from streams.cli.doctor.broker import release_of
 from streams.cli.doctor.clock import Offset, judge_offset
-from streams.cli.doctor.contradictions import check_definitions, contradictions
-from streams.engine.flows import Definition
-from streams.kafka.records import is_clock_record
+from streams.engine.definitions.definition import Definition
+from streams.flows.contradictions import check_definitions, contradictions
 from streams.kafka.topics import admin_client, describe_topics, full_name
-from streams.settings import load_settings
+from streams.settings.worker import load_settings
 from tests.cli.kafka_records import Sent, read, write
 from tests.cli.test_flow_graph import learned
 

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaProducer
 from schemas.topics import DEFINITIONS
 from schemas.v1.definition_record import DefinitionRecord
 from streams.cli.kafka import newest_records
-from streams.flow_files import parse_flow
-from streams.settings import load_settings
+from streams.flows.files import parse_flow
+from streams.settings.worker import load_settings
 from tests.cli.conftest import FLOW
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streams.cli.flow_changes import changes
-from streams.engine.flows import NODE_DEFAULTS, Definition, Options
+from streams.engine.definitions.definition import NODE_DEFAULTS, Definition, Options
+from streams.flows.changes import changes
 from tests.cli.conftest import FLOW
 from tests.cli.kafka_records import write
 from tests.cli.test_flow_graph import learned

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from schemas.errors import InvalidDefinition, Problem
-from streams.cli.outcomes import Duly
+from streams.cli.exit_codes import Duly
 from streams.errors import BrokerUnavailable, DulyError, LeaseLost, SettingsError
 
 if TYPE_CHECKING:

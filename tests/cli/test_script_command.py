@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from streams.cli.script import Engine
-from streams.validators.compiled import ENGINES
+from streams.scripts.script_cache import ENGINES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,24 +10,24 @@ import orjson
 import pytest
 
 from schemas.topics import DEFINITIONS, EVENTS, VERDICTS
+from schemas.units import NS_PER_MS
 from streams.kafka.topics import full_name
 from tests.cli.kafka_records import Sent, read, write
-from tests.e2e.deployment import Deployment
-from tests.e2e.traffic import event, run_on
+from tests.support.deployment import Deployment
+from tests.support.traffic import event, run_on
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
     from tests.cli.conftest import Duly
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
 pytestmark = pytest.mark.xdist_group("topic-replay")  # one worker process for all of them
 
 PARTITION = 1
 PATIENCE_S = 20
-NS_PER_MS = 1_000_000
 
 PAIR = """\
 flow: pair

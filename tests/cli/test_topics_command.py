@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import TOPICS, topic_name
 from streams.kafka.topics import admin_client, describe_topics
-from streams.settings import load_settings
+from streams.settings.worker import load_settings
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Duly

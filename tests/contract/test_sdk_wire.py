@@ -24,7 +24,7 @@ from producer_sdk import (
     stats,
 )
 from producer_sdk import _config as sdk_config
-from producer_sdk import _fields as sdk_fields
+from producer_sdk import _node_fields as sdk_fields
 from producer_sdk import _wire as sdk_wire
 from producer_sdk._capture import _names as sdk_names
 from producer_sdk._capture._definition import MAX_SOURCE_CHARS
@@ -33,7 +33,7 @@ from producer_sdk._counters import Counters
 from producer_sdk._guard import guard
 from producer_sdk._queue import EventQueue
 from producer_sdk._transport.kafka import KafkaTransport
-from producer_sdk._transport.overflow import Overflow
+from producer_sdk._transport.overflow_report import Overflow
 from producer_sdk._transport.recorder import Recorder
 from producer_sdk.testing import recorded
 from schemas.checks import TAUGHT_FIELDS
@@ -51,15 +51,15 @@ from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS
 from schemas.v1.event import Event as EventModel
 from schemas.wire import Event, check_key, decode_event
-from streams.engine.batches import Record as StreamRecord
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.engine.scripts import ScriptCall
-from streams.settings import Settings as WorkerSettings
-from streams.validators import engine as sandbox_engine
-from streams.validators.limits import Limits
-from streams.validators.pysource import rules as sandbox_rules
-from streams.validators.sandbox import ScriptSandbox
+from streams.engine.records import Record as StreamRecord
+from streams.engine.script_calls import ScriptCall
+from streams.scripts import language as sandbox_engine
+from streams.scripts.limits import Limits
+from streams.scripts.python_source import rules as sandbox_rules
+from streams.scripts.sandbox import ScriptSandbox
+from streams.settings.worker import Settings as WorkerSettings
 from tests.producer_sdk.rules import REFUSED, TAKEN
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     from producer_sdk._wire import Record
-    from streams.engine.batches import Judged
+    from streams.engine.records import Judged
 
     ScriptKind: TypeAlias = Literal["validator", "filter"]
 

@@ -18,7 +18,7 @@ from schemas.v1.event import Event
 from schemas.v1.verdict import Verdict
 from schemas.wire import decode_event
 from streams.cli.root import app
-from streams.flow_files import parse_flow
+from streams.flows.files import parse_flow
 from tests.docs.markdown import ROOT, Block, blocks, commands, languages
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.line_chart import Panel, draw
 from benchmarks.picture import Sample, picture
-from streams.metrics import METRICS
-from tests.e2e.worker_process import ROOT
+from streams.metrics.registry import METRICS
+from tests.support.worker_process import ROOT
 
 PICTURE = ROOT / "docs/metrics.svg"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.attacks.by_replay import attack_by_replay
-from benchmarks.attacks.by_worker import attack_by_worker
-from benchmarks.attacks.findings import good_flows
 from benchmarks.deployment import Deployment
-from tests.validators.attack_list import load_attacks
+from tests.attacks.by_replay import attack_by_replay
+from tests.attacks.by_worker import attack_by_worker
+from tests.attacks.findings import good_flows
+from tests.scripts.attack_list import load_attacks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.attacks.findings import Findings
-    from tests.shared_kafka import SharedKafka
+    from tests.attacks.findings import Findings
+    from tests.support.shared_kafka import SharedKafka
 
 pytestmark = [pytest.mark.xdist_group("e2e-attacks"), pytest.mark.timeout(300)]
 

@@ -13,13 +13,13 @@ from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
 from schemas.v1.dead_letter import DeadLetter
 from streams.errors import EXIT_BROKER
 from streams.kafka.topics import full_name
-from tests.e2e.traffic import event, now_ns, run_on, service, subscriber
-from tests.e2e.worker_process import ROOT
+from tests.support.traffic import event, now_ns, run_on, service, subscriber
+from tests.support.worker_process import ROOT
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.worker_process import WorkerProcess
+    from streams.settings.worker import Settings
+    from tests.support.deployment import Deployment
+    from tests.support.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.xdist_group("e2e-lifecycle")
 

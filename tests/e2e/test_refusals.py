@@ -11,14 +11,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from schemas.topics import EVENTS
 from streams.errors import EXIT_BROKER, EXIT_SETTINGS
 from streams.kafka.topics import full_name
-from tests.e2e.deployment import PARTITIONS, Deployment
+from tests.support.deployment import PARTITIONS, Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from tests.e2e.worker_process import WorkerProcess
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
+    from tests.support.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.xdist_group("e2e-refusals")
 

@@ -12,13 +12,13 @@ import producer_sdk
 from producer_sdk import NodeCondition
 from schemas.partitioning import murmur2_partition
 from schemas.v1.dead_letter import DeadLetter
-from tests.e2e.deployment import PARTITIONS
-from tests.e2e.traffic import dead_letters, event, now_ns, run_on, service, subscriber
+from tests.support.deployment import PARTITIONS
+from tests.support.traffic import dead_letters, event, now_ns, run_on, service, subscriber
 
 if TYPE_CHECKING:
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.traffic import Service, Subscriber
-    from tests.e2e.worker_process import WorkerProcess
+    from tests.support.deployment import Deployment
+    from tests.support.traffic import Service, Subscriber
+    from tests.support.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.xdist_group("e2e-shop")
 

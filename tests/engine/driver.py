@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from schemas.ids import state_key
+from schemas.units import NS_PER_MS
 from schemas.wire import Event, decode_event
-from streams.engine.batches import Judged, Record
-from streams.engine.deadlines import MS, ceil_ms
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.engine.scripts import ScriptAnswer, ScriptCall
-from streams.engine.state import decode_run
-from streams.engine.verdicts import Decision, decide, state_verdict
-from streams.engine.window import closes_at
+from streams.engine.records import Judged, Record
+from streams.engine.rules.verdicts import Decision, decide, state_verdict
+from streams.engine.run.codec import decode_run
+from streams.engine.run.timers import ceil_ms
+from streams.engine.run.window import closes_at
+from streams.engine.script_calls import ScriptAnswer, ScriptCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from streams.engine.runs import Run
+    from streams.engine.run.run import Run
 
 START_MS = 1_750_000_000_000
 """The zero of all instants in the tests: 2025-06-15 15:06:40 UTC."""
-START_NS = START_MS * MS
+START_NS = START_MS * NS_PER_MS
 
 Verdict = dict[str, Any]
 
@@ -46,7 +47,7 @@ def event(
         "node": node,
         "run_id": run,
         "type": "act",
-        "ts": START_NS + at * MS,
+        "ts": START_NS + at * NS_PER_MS,
         "data": fields.pop("data", {}),
         **fields,
     }
@@ -119,7 +120,7 @@ class Log:
 
     def record(self, at: int, event: Event | None = None) -> Record:
         """Return the next record of the log, written `at` ms after the start."""
-        return Record(next(self._offsets), START_NS + at * MS, event)
+        return Record(next(self._offsets), START_NS + at * NS_PER_MS, event)
 
     def judge(self, records: Sequence[Record]) -> list[Verdict]:
         """Judge a batch and return the verdicts that it made."""
@@ -146,7 +147,7 @@ class Log:
         said: list[Verdict] = []
         for one in events:
             # Whole milliseconds, as the timestamps of records are.
-            happened = max(ceil_ms(one.ts), self.clock_ns) // MS - START_MS
+            happened = max(ceil_ms(one.ts), self.clock_ns) // NS_PER_MS - START_MS
             said += self.judge([self.record(happened if at is None else at, one)])
         return said
 
@@ -158,7 +159,7 @@ class Log:
         """Let a clock record arrive whenever something is due, until nothing is (or until then)."""
         said: list[Verdict] = []
         while (due_ns := self.partition.next_due_ns()) is not None:
-            at = due_ns // MS - START_MS
+            at = due_ns // NS_PER_MS - START_MS
             if until is not None and at > until:
                 break
             said += self.clock(at)
@@ -198,7 +199,7 @@ class Log:
 
 def decided(verdict: Verdict) -> float:
     """Return when a verdict was decided, in ms after the start."""
-    return (verdict["decided_at_ns"] - START_NS) / MS
+    return (verdict["decided_at_ns"] - START_NS) / NS_PER_MS
 
 
 def cause(verdict: Verdict, node: str, kind: str | None = None) -> dict[str, Any]:

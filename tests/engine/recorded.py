@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from schemas.ids import state_key
-from streams.engine.state import FORMAT, read_header
+from streams.engine.run.codec import FORMAT, read_header
 from tests.engine.driver import Log, Verdict, event, flow, python, timeout
 
 if TYPE_CHECKING:

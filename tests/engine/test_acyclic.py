@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 
 from schemas.wire import Event
-from streams.engine.runs import Deadline, Entry, Occurrences, Run, Said, ScriptResult
+from streams.engine.run.run import Deadline, Entry, Occurrences, Run, Said, ScriptResult
 from tests.engine.driver import Log, event
-from tests.engine.test_plain import cases
+from tests.engine.test_fast_path import cases
 
 if TYPE_CHECKING:
     from tests.engine.generate import Arrival

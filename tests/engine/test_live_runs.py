@@ -9,7 +9,7 @@ from hypothesis import given
 
 from streams.engine import partition
 from tests.engine.driver import Log, event, flow
-from tests.engine.test_plain import Told, cases
+from tests.engine.test_fast_path import Told, cases
 
 if TYPE_CHECKING:
     from tests.engine.generate import Arrival

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.wire import Event
-    from streams.engine.batches import Record
+    from streams.engine.records import Record
 
 
 class Case(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.engine.scripts import ScriptAnswer, ScriptCall
+from streams.engine.script_calls import ScriptAnswer, ScriptCall
 from tests.engine.driver import (
     START_NS,
     Log,

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.errors import InvalidDefinition
 from schemas.v1.definition_record import DefinitionRecord
-from streams.engine.definitions import SETTLED_NS, Definitions, published_version
-from streams.engine.timeline import DAY_NS
+from streams.engine.definitions.history import DAY_NS
+from streams.engine.definitions.registry import SETTLED_NS, Definitions, published_version
 from tests.engine.driver import START_NS, flow
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from schemas.v1.definition_record import DefinitionRecord
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from tests.engine.driver import (
     START_NS,
     Log,

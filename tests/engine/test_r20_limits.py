@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from schemas.ids import state_key, verdict_id
-from streams.engine.scripts import ScriptAnswer
+from streams.engine.script_calls import ScriptAnswer
 from tests.engine.driver import (
     START_NS,
     Log,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from streams.engine.state import FORMAT
+from streams.engine.run.codec import FORMAT
 from tests.engine.recorded import FOLDER, KINDS, Recording, reading
 
 RECORDED: dict[str, dict[str, Recording]] = {

@@ -14,10 +14,10 @@ import schemas
 from schemas.ids import verdict_id
 from schemas.topics import VERDICTS
 from streams.kafka.topics import ensure_topics
-from streams.settings import Settings
+from streams.settings.worker import Settings
 
 if TYPE_CHECKING:
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "alert_on_failed.py"
 GOLDEN = json.loads(

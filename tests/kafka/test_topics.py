@@ -18,10 +18,10 @@ from streams.kafka.topics import (
     ensure_topics,
     full_name,
 )
-from streams.settings import Settings
+from streams.settings.worker import Settings
 
 if TYPE_CHECKING:
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
 SETTINGS = Settings(partitions=4, topic_prefix="eu-", app_id="shop")
 NAMES = [

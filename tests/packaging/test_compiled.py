@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.compiled import compiled_engine
 from benchmarks.standard_job import definition, events
-from streams.flow_files import dump_flow
-from tests.shared_kafka import ROOT
+from streams.flows.files import dump_flow
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_the_engine_is_compiled(tmp_path: Path) -> None:
 
 def test_what_is_made_for_each_event_is_hidden_from_the_collector(tmp_path: Path) -> None:
     code = (
-        "import gc; from schemas.wire import Event; from streams.engine.batches import Record\n"
+        "import gc; from schemas.wire import Event; from streams.engine.records import Record\n"
         "event = Event('e', 'f', 'n', 'r', 1, b'{}')\n"
         "print(gc.is_tracked(event), gc.is_tracked(Record(0, 1, event)))"
     )

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.kafka.broker.kraft import KAFKA_VERSION
-from streams.kafka.broker.ports import free_ports
-from streams.metrics import Metrics
-from streams.settings import ENV_PREFIX, Settings
-from streams.web import WebPage
-from tests.shared_kafka import ROOT
+from streams.dev_broker.kraft import KAFKA_VERSION
+from streams.dev_broker.ports import free_ports
+from streams.metrics.registry import Metrics
+from streams.settings.worker import ENV_PREFIX, Settings
+from streams.worker.health_page import WebPage
+from tests.support.shared_kafka import ROOT
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")

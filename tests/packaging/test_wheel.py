@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from streams.dev_broker.ports import free_ports
 from streams.errors import EXIT_BROKER, EXIT_SETTINGS
-from streams.kafka.broker.ports import free_ports
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from tests.packaging.conftest import Distributions, Installation

@@ -15,7 +15,7 @@ import pytest
 
 from producer_sdk import NodeCondition, act, assert_, ensure, flush, initialize, shutdown, stats
 from producer_sdk._client import client
-from streams.engine.scripts import ScriptCall
+from streams.engine.script_calls import ScriptCall
 from streams.testing import Scripts
 from tests.producer_sdk.contract_server import API_KEY, ContractServer
 

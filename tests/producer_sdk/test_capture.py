@@ -15,7 +15,7 @@ from producer_sdk import CaptureError, act, stats
 from producer_sdk._capture import Scripts
 from producer_sdk._capture._definition import MAX_SOURCE_CHARS, source_of
 from tests.producer_sdk.rules import REFUSED, TAKEN, over
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from producer_sdk import DETECTORS, NodeFields, Redaction, Stats
 from producer_sdk._capture._names import SANDBOX_MODULES
 from producer_sdk._config import Config
 from producer_sdk.testing import recorded
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 PAGE = (ROOT / "docs" / "sdk.md").read_text()
 PRIVACY = (ROOT / "docs" / "sdk-privacy.md").read_text()

@@ -17,7 +17,7 @@ from producer_sdk._client import client
 from producer_sdk._guard import guard
 from producer_sdk._queue import EventQueue
 from tests.producer_sdk.contract_server import API_KEY, ContractServer
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Generator

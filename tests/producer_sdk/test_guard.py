@@ -12,7 +12,7 @@ import producer_sdk
 from producer_sdk import UsageError
 from producer_sdk._counters import Counters
 from producer_sdk._guard import Guard
-from producer_sdk._seldom import Seldom
+from producer_sdk._log_throttle import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from producer_sdk import NodeCondition, act, assert_, flush, initialize, shutdow
 from producer_sdk._client import client
 from producer_sdk._config import Config, resolve
 from producer_sdk._transport import backoff
-from producer_sdk._transport.expression import as_expression
+from producer_sdk._transport.business_use_scripts import as_expression
 from tests.producer_sdk.contract_server import API_KEY, ContractServer
 
 if TYPE_CHECKING:

@@ -16,15 +16,15 @@ from opentelemetry import trace
 
 from producer_sdk import act, bind_correlation_id, flush, initialize, shutdown, stats
 from producer_sdk._transport import kafka as kafka_transport
+from producer_sdk._transport.aiokafka_log import AiokafkaLog
 from producer_sdk._transport.kafka import KafkaTransport
-from producer_sdk._transport.quiet import AiokafkaLog
 from tests.producer_sdk.events_topic import PARTITIONS, EventsTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
 
 @pytest.fixture

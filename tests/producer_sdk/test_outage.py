@@ -13,7 +13,7 @@ from producer_sdk._transport import kafka as kafka_transport
 from tests.producer_sdk.events_topic import EventsTopic
 
 if TYPE_CHECKING:
-    from streams.kafka.broker import Broker
+    from streams.dev_broker import Broker
     from tests.producer_sdk.events_topic import Read
 
     Event = dict[str, Any]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from producer_sdk._counters import Counters
 from producer_sdk._queue import RECORD_OVERHEAD_BYTES, EventQueue
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

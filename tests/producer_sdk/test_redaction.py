@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import producer_sdk
 from producer_sdk import Redaction, UsageError, act, stats
 from producer_sdk._config import resolve
-from producer_sdk._redaction import DETECTORS, SENSITIVE_KEYS, detectors, scanner
+from producer_sdk._redaction import DETECTORS, SENSITIVE_KEYS, detectors, matcher
 from producer_sdk.testing import recorded
 
 if TYPE_CHECKING:
@@ -291,8 +291,8 @@ def test_no_gate_is_closed_to_what_its_detector_finds(rule: Rule, data: st.DataO
     )
     text = data.draw(st.from_regex(pattern))
     encoded = orjson.dumps({"text": text})
-    is_opened = scanner.Scanner([rule]).worth_a_search(encoded, encoded.lower())
-    assert is_opened or scanner.replace(rule, text, lambda _rule, _found: "") == text
+    is_opened = matcher.Scanner([rule]).worth_a_search(encoded, encoded.lower())
+    assert is_opened or matcher.replace(rule, text, lambda _rule, _found: "") == text
 
 
 # --- time
@@ -337,7 +337,7 @@ def _seconds(text: str) -> float:
     for _ in range(3):
         began = time.process_time()
         for rule in detectors.RULES.values():
-            scanner.replace(rule, text, lambda _rule, _found: "")
+            matcher.replace(rule, text, lambda _rule, _found: "")
         best = min(best, time.process_time() - began)
     return best
 

@@ -13,10 +13,10 @@ import pytest
 
 from producer_sdk._config import resolve
 from producer_sdk._counters import Counters
-from producer_sdk._spool.claim import Claim
+from producer_sdk._spool.lock import Claim
 from producer_sdk._spool.queue import SpooledQueue
 from producer_sdk._spool.spool import Spool
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from schemas.errors import DeadLetterReason
+from streams.cli.exit_codes import ExitCode
 from streams.cli.instants import INSTANT, parse_instant_option
-from streams.cli.outcomes import ExitCode
-from streams.cli.report import count_of, print_json, print_lines
-from streams.cli.screen import data, say, stdout_is_terminal
+from streams.cli.output import count_of, print_json, print_lines
+from streams.cli.terminal import data, say, stdout_is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from streams.audit.logs import Logs
-    from streams.cli.dead_letters.letters import Letter, Newest, Place, Wanted
-    from streams.settings import Settings
+    from streams.cli.dead_letters.dead_letters import Letter, Newest, Place, Wanted
+    from streams.settings.worker import Settings
 
 app = typer.Typer(
     name="dead-letters",
@@ -169,7 +169,7 @@ def retry(
 
 async def _newest(settings: Settings, wanted: Wanted, limit: int) -> Newest:
     from streams.audit.logs import open_logs
-    from streams.cli.dead_letters.letters import Newest, wanted_letters
+    from streams.cli.dead_letters.dead_letters import Newest, wanted_letters
 
     newest = Newest(limit)
     async with open_logs(settings) as logs:
@@ -180,7 +180,7 @@ async def _newest(settings: Settings, wanted: Wanted, limit: int) -> Newest:
 
 async def _at(settings: Settings, places: Sequence[Place]) -> list[Letter]:
     from streams.audit.logs import open_logs
-    from streams.cli.dead_letters.letters import letters_at
+    from streams.cli.dead_letters.dead_letters import letters_at
 
     async with open_logs(settings) as logs:
         return await letters_at(logs, places)
@@ -191,7 +191,7 @@ async def _retry(
 ) -> Counter[str]:
     """Retry the letters at `places`, or those that are wanted; return how many had which outcome."""
     from streams.audit.logs import open_logs
-    from streams.cli.dead_letters.letters import wanted_letters
+    from streams.cli.dead_letters.dead_letters import wanted_letters
     from streams.cli.dead_letters.presentation import retried_line, retried_object
     from streams.cli.dead_letters.retry import retry as retry_letters
 
@@ -210,7 +210,7 @@ async def _retry(
 
 
 async def _those(logs: Logs, places: Sequence[Place]) -> AsyncIterator[Letter]:
-    from streams.cli.dead_letters.letters import letters_at
+    from streams.cli.dead_letters.dead_letters import letters_at
 
     # All are found before the first is produced: a wrong id does nothing.
     for letter in await letters_at(logs, places):
@@ -218,14 +218,14 @@ async def _those(logs: Logs, places: Sequence[Place]) -> AsyncIterator[Letter]:
 
 
 def _wanted(reasons: list[Reason] | None, run_id: str | None, since_ns: int | None) -> Wanted:
-    from streams.cli.dead_letters.letters import Wanted
+    from streams.cli.dead_letters.dead_letters import Wanted
 
     since_ms = None if since_ns is None else since_ns // 1_000_000
     return Wanted(frozenset(reasons or ()), run_id, since_ms)
 
 
 def _places(ids: Sequence[str]) -> list[Place]:
-    from streams.cli.dead_letters.letters import Place
+    from streams.cli.dead_letters.dead_letters import Place
 
     try:
         return [Place.parse(text) for text in ids]

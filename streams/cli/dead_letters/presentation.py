@@ -9,12 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.instants import day_and_time
-from streams.cli.report import columns
+from streams.cli.output import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from streams.cli.dead_letters.letters import Letter
+    from streams.cli.dead_letters.dead_letters import Letter
     from streams.cli.dead_letters.retry import Retried
 
 HEX_ROW_BYTES = 16

@@ -11,13 +11,13 @@ from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS, MAX_MESSAGE_BYTES
 from schemas.wire import check_key, decode_event
 from streams.cli.kafka import broker_errors, require_topic
-from streams.kafka.connection import client_options
+from streams.kafka.client import client_options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from streams.cli.dead_letters.letters import Letter
-    from streams.settings import Settings
+    from streams.cli.dead_letters.dead_letters import Letter
+    from streams.settings.worker import Settings
 
 
 class Retried(NamedTuple):

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.screen import data, say, verdict_line
+from streams.cli.terminal import data, say, verdict_line
 
 if TYPE_CHECKING:
     from streams.cli.demo.expectations import Expectations
-    from streams.cli.screen import Verdict
-    from streams.kafka.broker.process import ServerProcess
-    from streams.settings import Settings
+    from streams.cli.terminal import Verdict
+    from streams.dev_broker.process import ServerProcess
+    from streams.settings.worker import Settings
 
 SHOW_LIMIT_S = 40.0
 """How long the shop and its verdicts may take; they need about ten seconds."""
@@ -47,8 +47,8 @@ def demo(
 
         duly demo
     """
-    from streams.cli.demo import signals, stage
-    from streams.kafka.broker import start_broker
+    from streams.cli.demo import setup, signals
+    from streams.dev_broker import start_broker
 
     with (
         signals.ended_by_signals(),
@@ -60,33 +60,33 @@ def demo(
         server = start_broker(broker.value if broker else None)
         ending.callback(server.close)
         say(f"broker   {server.kind} on {server.bootstrap}  {server.notice}".rstrip())
-        settings = stage.demo_settings(server, Path(folder))
+        settings = setup.demo_settings(server, Path(folder))
         if server.kind == Kind.external:
-            ending.callback(lambda: asyncio.run(stage.remove_topics(settings)))
+            ending.callback(lambda: asyncio.run(setup.remove_topics(settings)))
         expectations = signals.run_until_signalled(_perform(ending, Path(folder), settings))
         data().print()
         data().print(expectations.table())
         data().print(expectations.sentence())
     if not expectations.met:
-        raise stage.DemoFailed("the demo did not show what it promises")
+        raise setup.DemoFailed("the demo did not show what it promises")
 
 
 async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expectations:
     """Run the whole show; what was started is ended by `ending`."""
-    from streams.cli.definitions import publish
-    from streams.cli.demo import stage
+    from streams.cli.demo import setup
     from streams.cli.demo.expectations import Expectations
-    from streams.flow_files import load_flow_file
+    from streams.flows.files import load_flow_file
+    from streams.flows.publishing import publish
     from streams.kafka.topics import ensure_topics
 
-    flow = load_flow_file(stage.shop_folder() / "shop.yaml")
+    flow = load_flow_file(setup.shop_folder() / "shop.yaml")
     await ensure_topics(settings)
-    worker = ending.enter_context(stage.running(stage.worker_command(), folder / "worker.log"))
+    worker = ending.enter_context(setup.running(setup.worker_command(), folder / "worker.log"))
     say(f"worker   faust -A streams worker, process {worker.pid}")
     (published,) = await publish([flow], settings)
     say(f"flow     {published.flow}@{published.version} is in force, as {flow.path} says")
-    await stage.wait_until_ready(worker)
-    shop = ending.enter_context(stage.running(stage.shop_command(), folder / "shop.log"))
+    await setup.wait_until_ready(worker)
+    shop = ending.enter_context(setup.running(setup.shop_command(), folder / "shop.log"))
     say(f"shop     opens, process {shop.pid}; some of its orders will break\n")
     expectations = Expectations(shop.log)
     await _watch(expectations, worker, shop, settings)
@@ -97,7 +97,7 @@ async def _watch(
     expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: Settings
 ) -> None:
     """Show verdicts as they come, until every order has the one that it deserves, or too long."""
-    from streams.cli.demo.stage import DemoFailed
+    from streams.cli.demo.setup import DemoFailed
     from streams.cli.verdict_reader import Wanted, follow_verdicts
 
     until = time.monotonic() + SHOW_LIMIT_S

@@ -9,15 +9,15 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.screen import STATUS_STYLES
+from schemas.units import NS_PER_MS
+from streams.cli.terminal import STATUS_STYLES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.cli.screen import Verdict
+    from streams.cli.terminal import Verdict
 
 NOTHING_SEEN = "no verdict"
-NS_PER_MS = 1_000_000
 
 
 class Order(NamedTuple):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.demo.command import Kind
-from streams.cli.screen import say
+from streams.cli.terminal import say
 
 if TYPE_CHECKING:
-    from streams.kafka.broker import Broker
-    from streams.settings import Settings
+    from streams.dev_broker import Broker
+    from streams.settings.worker import Settings
 
 PARTITIONS = 4
 """Of a broker that is started here, unless DULY_PARTITIONS says otherwise."""
@@ -44,7 +44,7 @@ def dev(
         duly dev flows/
     """
     from streams.cli.demo import signals
-    from streams.kafka.broker import start_broker
+    from streams.dev_broker import start_broker
 
     missing = [str(path) for path in paths or () if not path.exists()]
     if missing:
@@ -66,10 +66,10 @@ def dev(
 
 def _settings(broker: Broker, folder: Path) -> Settings:
     """Give this process and the worker what they must know of the broker, by the environment."""
-    from streams.cli.demo import stage
+    from streams.cli.demo import setup
     from streams.cli.kafka import command_settings
 
-    os.environ |= stage.broker_environment(broker) | {"DULY_LOG_FORMAT": "console"}
+    os.environ |= setup.broker_environment(broker) | {"DULY_LOG_FORMAT": "console"}
     os.environ.setdefault("DULY_STATE_DIR", str(folder))
     if broker.kind != Kind.external:
         os.environ.setdefault("DULY_PARTITIONS", str(PARTITIONS))
@@ -77,11 +77,11 @@ def _settings(broker: Broker, folder: Path) -> Settings:
 
 
 async def _run(ending: ExitStack, paths: list[Path], folder: Path, settings: Settings) -> None:
-    from streams.cli.demo import stage
+    from streams.cli.demo import setup
     from streams.cli.dev.session import run_session
     from streams.kafka.topics import ensure_topics
 
     created = await ensure_topics(settings)
     say(f"topics   {len(created)} created")
-    worker = ending.enter_context(stage.running(stage.worker_command(), folder / "worker.log"))
+    worker = ending.enter_context(setup.running(setup.worker_command(), folder / "worker.log"))
     await run_session(worker, paths, settings)

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from streams.cli.definitions import publish
 from streams.cli.dev.files import FlowWatch, Tail
-from streams.cli.outcomes import ExitCode
-from streams.cli.screen import complain, data, say, talk, verdict_line
+from streams.cli.exit_codes import ExitCode
+from streams.cli.terminal import complain, data, say, talk, verdict_line
 from streams.cli.verdict_reader import Wanted, follow_verdicts
 from streams.errors import DulyError
-from streams.flow_files import InvalidFlowFile, check_scripts, load_flow_file
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
+from streams.flows.files import InvalidFlowFile, check_scripts, load_flow_file
+from streams.flows.publishing import publish
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
-    from streams.flow_files import FlowFile
-    from streams.kafka.broker.process import ServerProcess
-    from streams.settings import Settings
-    from streams.validators.sandbox import Sandbox
+    from streams.dev_broker.process import ServerProcess
+    from streams.flows.files import FlowFile
+    from streams.scripts.sandbox import Sandbox
+    from streams.settings.worker import Settings
 
 LOOK_INTERVAL_S = 0.3
 """How often files are looked at."""

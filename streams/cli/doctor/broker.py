@@ -11,14 +11,14 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.cli.doctor.findings import Finding
-from streams.cli.report import count_of
-from streams.kafka.connection import client_options
+from streams.cli.output import count_of
+from streams.kafka.client import client_options
 from streams.kafka.topics import REQUEST_TIMEOUT_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 CONNECT_TIMEOUT_S = 3.0
 OLDEST_TESTED = (3, 6)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import EVENTS
+from streams.agents.events.decoder import CLOCK_HEADER
 from streams.cli.doctor.findings import Finding
 from streams.cli.kafka import broker_errors
-from streams.kafka.connection import client_options
-from streams.kafka.records import CLOCK_HEADER
+from streams.kafka.client import client_options
 from streams.kafka.topics import full_name
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 LOG_APPEND_TIME = 1
 SAMPLES = 3

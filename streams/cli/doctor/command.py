@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.doctor.findings import Finding
-from streams.cli.outcomes import ExitCode
-from streams.cli.report import AsJson, print_json
-from streams.cli.screen import data, say
+from streams.cli.exit_codes import ExitCode
+from streams.cli.output import AsJson, print_json
+from streams.cli.terminal import data, say
 from streams.errors import DulyError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
     from streams.cli.doctor.findings import Level, Section
-    from streams.settings import Settings
+    from streams.settings.worker import Settings
 
 _SIGNS: dict[Level, str] = {"ok": "✓", "note": "·", "warning": "!", "failure": "✗"}
 _STYLES: dict[Level, str] = {
@@ -100,8 +100,8 @@ async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
 
 async def _examine_worker(settings: Settings) -> list[Finding]:
     from streams.audit.logs import open_logs
-    from streams.cli.doctor.page import check_page
-    from streams.cli.doctor.worker import check_worker
+    from streams.cli.doctor.consumer_group import check_worker
+    from streams.cli.doctor.worker_health import check_page
 
     async with open_logs(settings) as logs:
         return [*await check_worker(settings, logs), *await check_page(settings)]
@@ -116,7 +116,7 @@ async def _examine_clock(settings: Settings) -> list[Finding]:
 async def _examine_definitions(settings: Settings) -> list[Finding]:
     from streams.audit.history import read_history
     from streams.audit.logs import open_logs
-    from streams.cli.doctor.contradictions import check_definitions
+    from streams.flows.contradictions import check_definitions
 
     async with open_logs(settings) as logs:
         history = await read_history(logs)

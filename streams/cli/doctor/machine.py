@@ -11,12 +11,12 @@ from packaging.requirements import Requirement
 
 from streams.cli.config import effective_settings, misspelt
 from streams.cli.doctor.findings import Finding
-from streams.cli.report import count_of
-from streams.engine.flows import ENGINES
+from streams.cli.output import count_of
+from streams.engine.definitions.definition import ENGINES
 from streams.errors import SettingsError
-from streams.settings import load_settings
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
+from streams.settings.worker import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.cli.doctor.findings import Finding
-from streams.cli.report import count_of
+from streams.cli.output import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

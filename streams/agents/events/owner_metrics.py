@@ -1,0 +1,76 @@
+"""What the owners of partitions count and time, said in the worker's metrics (streams/metrics/registry.py)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from schemas.units import NS_PER_S
+from streams.metrics.registry import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from schemas.errors import DeadLetterReason
+    from streams.engine.records import Judged, VerdictOut
+    from streams.engine.script_calls import ScriptCall
+
+
+_SAID = attrgetter("status", "trigger", "decided_at_ns")
+_CAUSE_KINDS = attrgetter("cause_kinds")
+
+
+class Meter:
+    """Counts for the partitions of one worker; costs a few calls a batch, nothing a record."""
+
+    def __init__(self, metrics: Metrics | None = None) -> None:
+        self.metrics = metrics or Metrics()
+
+    def judged(self, judged: Judged, reasons: Mapping[DeadLetterReason, int]) -> None:
+        """Take in how the events of a batch were received, and which became dead letters."""
+        for outcome, number in judged.counts.items():
+            self.metrics.count("duly_events_total", number, outcome=outcome)
+        for reason, number in reasons.items():
+            self.metrics.count("duly_dead_letters_total", number, reason=reason)
+
+    def sampled(self, event_ts_ns: int, recorded_ns: int) -> None:
+        """Take in one event of a batch: how far its producer's clock ran ahead of the log."""
+        skew_ns = max(0, event_ts_ns - recorded_ns)
+        self.metrics.observe("duly_producer_skew_seconds", skew_ns / NS_PER_S)
+
+    def asked(self, calls: Sequence[ScriptCall], seconds: float) -> None:
+        """Take in how long a round of the sandbox took."""
+        for engine in {call.engine for call in calls}:
+            self.metrics.observe("duly_script_seconds", seconds, engine=engine)
+
+    def emitted(self, verdicts: Sequence[VerdictOut], now_ns: int) -> None:
+        """Take in verdicts that are acknowledged now, by this worker's wall clock."""
+        said: Counter[tuple[str, str, int]] = Counter(map(_SAID, verdicts))
+        for (status, trigger, decided_at_ns), number in said.items():
+            self.metrics.count("duly_verdicts_total", number, status=status, trigger=trigger)
+            self.metrics.observe(
+                "duly_event_to_verdict_seconds"
+                if trigger == "event"
+                else "duly_deadline_lateness_seconds",
+                max(0, now_ns - decided_at_ns) / NS_PER_S,
+                number,
+            )
+        kinds = chain.from_iterable(map(_CAUSE_KINDS, verdicts))
+        for kind, number in Counter(kinds).items():
+            self.metrics.count("duly_causes_total", number, kind=kind)
+
+    def wrote_clock_record(self) -> None:
+        """Count a clock record."""
+        self.metrics.count("duly_clock_records_total")
+
+    def stands(
+        self, partition: int, *, open_runs: int, fetched: int, clock_lag_ns: int, oldest_ns: int
+    ) -> None:
+        """Take in how a partition stands: runs that wait, records on their way, age of time and of the inbox."""
+        label = str(partition)
+        self.metrics.set("duly_open_runs", open_runs, partition=label)
+        self.metrics.set("duly_commit_lag", fetched, partition=label)
+        self.metrics.set("duly_clock_lag_seconds", clock_lag_ns / NS_PER_S, partition=label)
+        self.metrics.set("duly_oldest_unprocessed_seconds", oldest_ns / NS_PER_S, partition=label)

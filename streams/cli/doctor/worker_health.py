@@ -1,0 +1,52 @@
+"""The web page of a worker on this machine, if one runs here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from streams.cli.doctor.findings import Finding
+
+if TYPE_CHECKING:
+    from streams.cli.doctor.findings import Level
+    from streams.settings.worker import Settings
+
+TIMEOUT_S = 3.0
+OK = 200
+ANSWERS = {OK, 503}
+"""What `/livez` and `/readyz` answer; with anything else it is not the page of a worker."""
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- an address to look at, not to bind
+"""Addresses that a page is served on → one at which it is reached from here."""
+
+
+async def check_page(settings: Settings) -> list[Finding]:
+    """Ask the worker on this machine whether it lives and is ready; one elsewhere is not seen."""
+    if not settings.web_port:
+        return []
+    address = f"{EVERYWHERE.get(settings.web_host, settings.web_host)}:{settings.web_port}"
+    try:
+        lives, why_not_alive = await _ask(f"http://{address}/livez")
+        ready, why_not_ready = await _ask(f"http://{address}/readyz")
+    except (aiohttp.ClientError, TimeoutError):
+        return [_finding("note", f"no worker answers at {address}, on this machine")]
+    if {lives, ready} - ANSWERS:
+        return [
+            _finding("note", f"no worker is at {address}, on this machine: something else answers")
+        ]
+    if lives != OK:
+        return [_finding("failure", f"the worker at {address} must be restarted: {why_not_alive}")]
+    if ready != OK:
+        return [_finding("warning", f"the worker at {address} is not ready: {why_not_ready}")]
+    return [_finding("ok", f"the worker at {address} lives and is ready")]
+
+
+async def _ask(url: str) -> tuple[int, str]:
+    """Return the status and the text of an answer."""
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+        return answer.status, (await answer.text(errors="replace")).strip()[:200]
+
+
+def _finding(level: Level, message: str) -> Finding:
+    return Finding("worker", level, message)

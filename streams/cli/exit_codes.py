@@ -1,0 +1,51 @@
+"""How a command ends: its exit codes, and the group that turns errors into them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import IntEnum
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from schemas.errors import SchemaError
+from streams.cli.terminal import complain
+from streams.errors import DulyError
+
+
+class ExitCode(IntEnum):
+    """What a script that calls `duly` can rely on."""
+
+    OK = 0
+    VERDICT_FAILED = 1
+    DIFFERENT = 1  # what was compared is not the same
+    USAGE = 2
+    NO_VERDICT = 3
+    INFRASTRUCTURE = 4
+
+
+class NotThere(DulyError):
+    """What the command was asked for does not exist."""
+
+    exit_code = ExitCode.USAGE
+
+
+class Duly(TyperGroup):
+    """Ends with a sentence and an exit code where a program would end with a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of stdout has seen enough, as `head` does: that is no failure of ours.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(ExitCode.OK) from None
+        except DulyError as error:
+            complain(str(error))
+            raise typer.Exit(error.exit_code) from error
+        except SchemaError as error:
+            complain(str(error))
+            raise typer.Exit(ExitCode.USAGE) from error

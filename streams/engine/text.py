@@ -1,0 +1,34 @@
+"""Instants and durations as a person on call reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from schemas.units import NS_PER_MS
+
+_UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
+
+
+def clock_text(instant_ns: int) -> str:
+    """Return `12:00:05.120 UTC`."""
+    return (
+        datetime.fromtimestamp(instant_ns // 1_000_000_000, UTC).strftime("%H:%M:%S")
+        + f".{instant_ns // 1_000_000 % 1_000:03d} UTC"
+    )
+
+
+def duration_text(duration_ns: int) -> str:
+    """Return `5 s`, `1.5 s`, `15 min`; parts of a millisecond are shown only where there is nothing larger."""
+    if 0 < duration_ns < NS_PER_MS:
+        return f"{duration_ns / NS_PER_MS:.3f} ms"
+    ms = round(duration_ns / NS_PER_MS)
+    for size, unit in _UNITS:
+        if ms >= size and ms * 1_000 % size == 0:
+            return f"{ms / size:g} {unit}"
+    return f"{ms} ms"
+
+
+def list_text(names: list[str] | tuple[str, ...]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

@@ -1,0 +1,1 @@
+"""Metrics of a worker, and the histogram behind them."""

@@ -1,0 +1,121 @@
+"""What a script engine is to the sandbox: it compiles a script, and runs its calls in order.
+
+Both block, for as long as they were granted, and are called from threads of the sandbox.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
+
+MAX_DETAIL_CHARS = 500
+"""A detail of an answer is cut here: it goes into causes, and so into topics."""
+
+MAX_SOURCE_CHARS = 32_768
+"""A longer script is refused. It bounds what reading one costs in our own process."""
+
+
+MAX_CALLS_PER_PASS = 1_000
+MAX_BYTES_PER_PASS = 4 << 20
+"""A pass takes no more calls than these, so that their data stay small beside their memory."""
+
+
+TOO_LONG = "took too long"
+TOO_LARGE = "used too much memory"
+ENDED_LATE = "took too long and its sandbox process was ended"
+CRASHED = "crashed, and its sandbox process was ended"
+"""Messages of faults, the same in every engine."""
+
+
+class NotCompiled(Exception):
+    """A script cannot be run; the message names engine, place and reason, for people."""
+
+
+class EngineFailed(NotCompiled):
+    """An engine cannot start or answer now, which says nothing about the script."""
+
+
+class Fault(NamedTuple):
+    """Why a pass stopped at a call."""
+
+    outcome: Literal["limit", "error"]
+    """`limit`: a budget, or a crash of the sandbox, is worth a second try; `error` is not."""
+
+    message: str
+    """What happened, for people: `took more than 50 ms`."""
+
+    def is_starved(self, used_s: float, budget_s: float) -> bool:
+        """Return whether it was late because the machine was busy with something else.
+
+        Args:
+            used_s: CPU time that it got.
+            budget_s: CPU time that it may use.
+        """
+        return self.message in {TOO_LONG, ENDED_LATE} and used_s < budget_s / 2
+
+
+class Pass(NamedTuple):
+    """What became of the first calls of a pass: at least one is answered or at fault."""
+
+    answers: list[ScriptAnswer]
+    fault: Fault | None = None
+    """Of the call behind the last answer, if there is one; the calls after it have not run."""
+
+    used_s: float = 0.0
+    """CPU time of the sandbox, or time that passed where nobody can tell."""
+
+
+class Program(Protocol):
+    """A compiled script."""
+
+    is_cheap_to_stop: bool
+    """Whether it can be stopped at any time, so that a short try of it is worthwhile."""
+
+    def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
+        """Answer `calls` from the first on, in `seconds` altogether.
+
+        Args:
+            calls: of this script.
+            seconds: time for all.
+            apart: whether in a process for scripts that went over their limits, which steps back
+                behind all others.
+
+        No call sees anything of another. A pass may end early without a fault: the rest is for
+        the next one.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """A language that scripts may be written in."""
+
+    def compile(self, source: str) -> Program:
+        """Return the script ready to run.
+
+        Raises:
+            NotCompiled: the script is refused.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End the processes of the engine; it is not used again."""
+        ...
+
+
+def cut(text: str, limit: int = MAX_DETAIL_CHARS) -> str:
+    """Return `text` shortened to `limit` characters, with an ellipsis where something is gone."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def first_calls(calls: Sequence[ScriptCall]) -> Sequence[ScriptCall]:
+    """Return as many of the first calls as one pass takes, at least one."""
+    size = 0
+    for number, call in enumerate(calls[:MAX_CALLS_PER_PASS]):
+        size += len(call.data) + len(call.ctx)
+        if size > MAX_BYTES_PER_PASS and number:
+            return calls[:number]
+    return calls[:MAX_CALLS_PER_PASS]

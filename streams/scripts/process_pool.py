@@ -1,0 +1,97 @@
+"""The sandbox processes of one engine: lent out one by one, replaced when they are lost.
+
+One more than are in use may stand ready, so that nobody waits for a start but the first of all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from streams.scripts.language import EngineFailed
+from streams.scripts.process_client import SandboxProcess
+from streams.scripts.resource_limits import step_back
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from streams.scripts.limits import Limits
+    from streams.scripts.process_client import Reply
+
+
+class ProcessPool:
+    """Processes that run scripts of one engine. Safe to use from threads, which bound its size.
+
+    Args:
+        engine: `cel` or `js`.
+        limits: what a script may cost.
+        apart: whether it is for scripts that went over their limits: then the processes run when
+            others have no need of the CPU, and none stands ready.
+    """
+
+    def __init__(self, engine: str, limits: Limits, *, apart: bool = False) -> None:
+        self._steps_back = apart
+        self._has_spare = not apart
+        self._engine = engine
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._idle: deque[SandboxProcess] = deque()
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """End all processes; those in use when they are given back."""
+        with self._lock:
+            self._is_stopped = True
+            idle, self._idle = self._idle, deque()
+        for process in idle:
+            process.end()
+
+    def ask(
+        self, source: str, texts: Sequence[bytes], explain: Sequence[bool], seconds: float
+    ) -> Reply:
+        """Ask a process that is free; see `SandboxProcess.ask`.
+
+        Raises:
+            EngineFailed: none can be started.
+        """
+        with self._lend() as process:
+            return process.ask(source, texts, explain, seconds)
+
+    @contextmanager
+    def _lend(self) -> Generator[SandboxProcess]:
+        process = self._take()
+        try:
+            yield process
+        finally:
+            self._give_back(process)
+
+    def _take(self) -> SandboxProcess:
+        with self._lock:
+            while self._idle:
+                process = self._idle.popleft()
+                if process.is_alive():
+                    break
+                process.end()
+            else:
+                process = self._start()
+            if self._has_spare and not self._idle:
+                self._idle.append(self._start())
+        return process
+
+    def _give_back(self, process: SandboxProcess) -> None:
+        with self._lock:
+            if not (process.is_lost or self._is_stopped):
+                self._idle.appendleft(process)  # before those that are still starting
+                return
+        process.end()
+
+    def _start(self) -> SandboxProcess:
+        try:
+            process = SandboxProcess(self._engine, self._limits)
+        except OSError as error:
+            raise EngineFailed(f"{self._engine}: the engine cannot start: {error}") from error
+        if self._steps_back:
+            step_back(process.pid)
+        return process

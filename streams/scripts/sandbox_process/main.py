@@ -1,0 +1,135 @@
+"""The loop of a sandbox process: requests come over a socket, answers go into shared memory.
+
+A request is a line of JSON `{"source", "lengths", "explain", "seconds", "call_s"}`, then the bytes of
+`lengths` texts, `[data, ctx, data, ctx, …]`; without texts it asks whether the script compiles. Each answer is a
+line in the shared memory, whose first eight bytes count what is written: so the worker knows the
+answers of a process that it had to kill. A reply over the socket, a line of JSON, ends a request:
+`["done"]`, `["refused", message]`, or `["limit", message]` for the call behind the last answer.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import struct
+import time
+from collections import OrderedDict
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from streams.scripts.sandbox_process.confinement import give_up
+from streams.scripts.sandbox_process.interpreter import LimitReached, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.scripts.sandbox_process.interpreter import Language, Script
+
+COUNTER = struct.Struct("=Q")
+OUTPUT_BYTES = 2 << 20
+MAX_LINE_BYTES = 4_096
+"""A pass ends early where a line might not fit any more."""
+
+MAX_CACHED = 200
+"""Scripts kept compiled; the worker compiles no more often than it must, too."""
+
+
+class Output:
+    """The shared memory that answers are written to."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._memory = mmap.mmap(descriptor, OUTPUT_BYTES)
+        self._end = COUNTER.size
+
+    def clear(self) -> None:
+        """Forget the answers of the request before."""
+        self._end = COUNTER.size
+        COUNTER.pack_into(self._memory, 0, 0)
+
+    def has_room(self) -> bool:
+        """Return whether another line fits, whatever it says."""
+        return self._end + MAX_LINE_BYTES < OUTPUT_BYTES
+
+    def write(self, line: bytes) -> None:
+        """Add a line; it counts when all of it is there."""
+        end = self._end + len(line) + 1
+        self._memory[self._end : end] = line + b"\n"
+        self._end = end
+        COUNTER.pack_into(self._memory, 0, end - COUNTER.size)
+
+
+class Server:
+    """Answers requests until the socket closes."""
+
+    def __init__(self, language: Language, output: Output) -> None:
+        self._language = language
+        self._output = output
+        self._scripts: OrderedDict[str, Script] = OrderedDict()
+
+    def serve(self, connection: socket.socket) -> None:
+        """Answer one request after the other."""
+        stream = connection.makefile("rb")
+        while header := stream.readline():
+            request = orjson.loads(header)
+            texts = [stream.read(length) for length in request["lengths"]]
+            connection.sendall(orjson.dumps(self._reply(request, texts)) + b"\n")
+
+    def _reply(self, request: dict[str, Any], texts: list[bytes]) -> list[str]:
+        self._output.clear()
+        until_s = time.monotonic() + request["seconds"]
+        self._language.call_s = request["call_s"]
+        try:
+            script = self._script(request["source"])
+            for number, explain in enumerate(request["explain"]):
+                is_over = time.monotonic() > until_s or not self._output.has_room()
+                if is_over and number:  # one is always answered, lest nothing ever is
+                    break
+                data, ctx = texts[2 * number : 2 * number + 2]
+                self._output.write(script.call(data, ctx, explain=explain))
+        except Refused as refusal:
+            return ["refused", str(refusal)]
+        except LimitReached as limit:
+            return ["limit", str(limit)]
+        return ["done"]
+
+    def _script(self, source: str) -> Script:
+        script = self._scripts.get(source)
+        if script is None:
+            script = self._scripts[source] = self._language.compile(source)
+            if len(self._scripts) > MAX_CACHED:
+                self._scripts.popitem(last=False)
+        return script
+
+
+def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) -> None:
+    """Run the process of a language.
+
+    Args:
+        name: `cel` or `js`.
+        socket_fd: descriptor of the socket to the worker.
+        output_fd: descriptor of the shared memory.
+        parent: process id of the worker.
+        memory: memory of one call in bytes.
+    """
+    language = _language(name, int(memory))
+    output = Output(int(output_fd))
+    connection = socket.socket(fileno=int(socket_fd))
+    os.close(int(output_fd))
+    # What is loaded at the first call must be there before no file can be opened any more.
+    language.compile("true").call(b"{}", b"{}", explain=True)
+    give_up(int(parent), int(memory))
+    connection.sendall(b'["ready"]\n')
+    Server(language, output).serve(connection)
+
+
+def _language(name: str, memory_bytes: int) -> Language:
+    languages: dict[str, Callable[[], Language]] = {
+        "cel": lambda: import_module("streams.scripts.sandbox_process.cel").Cel(),
+        "js": lambda: import_module("streams.scripts.sandbox_process.javascript").JavaScript(
+            memory_bytes
+        ),
+    }
+    return languages[name]()

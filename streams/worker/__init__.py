@@ -1,0 +1,1 @@
+"""The worker process: start, lifecycle, health page, tuning, exit codes."""

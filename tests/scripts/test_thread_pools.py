@@ -1,0 +1,130 @@
+"""No script waits long for another that wastes time, and no good one pays for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
+from streams.scripts.thread_pools import Lanes, Patience
+from tests.scripts.conftest import call, outcomes
+
+if TYPE_CHECKING:
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
+
+HANGS = {"python": "sum(range(10**10)) > {n}", "js": "(() => {{ while ({n} < 99) {{}} }})()"}
+GOOD = {"python": "data['n'] > {n}", "cel": "data.n > {n}", "js": "data.n > {n}"}
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_patience_is_regained_with_time() -> None:
+    clock = Clock()
+    patience = Patience(0.25, clock)
+    assert not patience.is_spent()
+    patience.charge(1.0)
+    assert patience.is_spent()
+    assert patience.left_s() == 0
+    clock.now += 2
+    assert not patience.is_spent()
+    clock.now += 60
+    assert patience.left_s() == 0.25
+
+
+def test_scripts_that_went_over_their_limits_are_turned_away_when_much_was_wasted() -> None:
+    async def ask() -> list[bool]:
+        lanes = Lanes(Limits())
+        found = [await lanes.apart(lambda: 1.0), await lanes.apart(lambda: 0.0)]
+        await lanes.stop()
+        return found
+
+    assert asyncio.run(ask()) == [True, False]
+
+
+def storm(calls: list[ScriptCall], *, known: list[ScriptCall]) -> tuple[list[ScriptAnswer], float]:
+    """Return the answers to one batch, and how long it took, of a sandbox that knows some scripts."""
+
+    async def ask() -> tuple[list[ScriptAnswer], float]:
+        sandbox = create_sandbox(Limits(), is_warm=True)
+        await sandbox.start()
+        await sandbox.evaluate(known)
+        began_s = time.monotonic()
+        answers = await sandbox.evaluate(calls)
+        took_s = time.monotonic() - began_s
+        await sandbox.stop()
+        return answers, took_s
+
+    return asyncio.run(ask())
+
+
+def test_good_scripts_are_answered_beside_many_that_hang() -> None:
+    """Those that are known, and a few that are as new as the bad ones, in every language."""
+    good = [
+        call(GOOD[engine].format(n=n), {"n": value}, engine=engine)
+        for engine in GOOD
+        for n in (0, 1)
+        for value in (2, -1)
+    ]
+    known = [one for one in good if one.source.endswith("0")]
+    bad = [
+        call(HANGS[engine].format(n=n), {}, engine=engine) for engine in HANGS for n in range(20)
+    ]
+    answers, took_s = storm([*good, *bad], known=known)
+    assert outcomes(answers[: len(good)]) == ["true", "false"] * 6
+    assert set(outcomes(answers[len(good) :])) == {"limit"}
+    assert took_s < 3, (
+        "40 calls of 50 ms, one after the other, with their second tries, take longer"
+    )
+
+
+def test_a_batch_waits_a_few_budgets_for_scripts_that_hang() -> None:
+    """Not for each of them: 100 of them would take 5 s at least."""
+    good = call("data['n'] > 0", {"n": 1})
+    bad = [call(HANGS["python"].format(n=n)) for n in range(100)]
+    answers, took_s = storm([good, *bad], known=[good])
+    assert outcomes(answers) == ["true"] + ["limit"] * 100
+    assert took_s < 2
+
+
+def test_a_script_that_hung_in_one_batch_is_benched_in_the_next() -> None:
+    async def ask() -> tuple[list[str], ScriptAnswer]:
+        benched: list[str] = []
+        sandbox = create_sandbox(Limits(), benched=benched.append)
+        await sandbox.start()
+        hanging = call(HANGS["js"].format(n=1), engine="js")
+        await sandbox.evaluate([hanging])
+        (answer,) = await sandbox.evaluate([hanging])
+        await sandbox.stop()
+        return benched, answer
+
+    benched, answer = asyncio.run(ask())
+    assert benched == ["js"]
+    assert answer.outcome == "limit"
+    assert "benched for another" in answer.detail
+
+
+def test_a_sandbox_that_stops_while_its_engines_start_leaves_none_of_their_processes() -> None:
+    """Nobody waits for engines that are warmed; they are ended all the same."""
+    ours = psutil.Process()
+    before = set(ours.children(recursive=True))
+
+    async def start_and_stop() -> None:
+        sandbox = create_sandbox(Limits(), is_warm=True)
+        await sandbox.start()
+        await sandbox.stop()
+
+    asyncio.run(start_and_stop())
+    _, alive = psutil.wait_procs(set(ours.children(recursive=True)) - before, timeout=5)
+    assert alive == []
