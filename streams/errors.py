@@ -7,6 +7,7 @@ DulyError                   70  something inside is wrong: restart the worker
 │   ├── BrokerUnavailable    4  nobody answers there
 │   ├── TopicMismatch        4  a topic exists with settings that would judge runs wrongly
 │   └── UnreadableRecords    4  a batch that no codec here can read
+├── EngineUnavailable       70  a script engine does not work on this machine
 ├── UnreadableState         70  a record of the changelog is not the state of a run
 └── LeaseLost               70  this process stood still for longer than its session
 """
@@ -53,6 +54,10 @@ class TopicMismatch(BrokerError):
 
 class UnreadableRecords(BrokerError):
     """A batch of records is damaged, or compressed with a codec that is not installed."""
+
+
+class EngineUnavailable(DulyError):
+    """A script engine does not work on this machine, for reasons that are not a script's."""
 
 
 class UnreadableState(DulyError):

@@ -97,6 +97,7 @@ def create_app(settings: Settings) -> faust.App:
         Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb),
         benched=lambda engine: meter.metrics.count("duly_scripts_benched_total", engine=engine),
         is_warm=True,
+        patience_s=settings.script_engine_timeout_ms / 1_000,
     )
 
     async def append(topic: str, partition: int, records: Iterable[Row]) -> Appended | None:
@@ -120,6 +121,7 @@ def create_app(settings: Settings) -> faust.App:
         release=lambda number: batch_consumer(app).release(TP(events_topic, number)),
         fail=fail,
         meter=meter,
+        why_waiting=sandbox.why_waiting,
     )
     owners = Owners(runs, definitions, around, assigned=app.assignor.assigned_actives)
     app.transport = app.producer_transport = BatchTransport(

@@ -188,6 +188,12 @@ class Settings(BaseSettings):
     script_memory_mb: int = Field(
         default=64, ge=1, le=4_096, description="Memory in MiB that one call of a script may take."
     )
+    script_engine_timeout_ms: int = Field(
+        default=60_000,
+        ge=1_000,
+        le=3_600_000,
+        description="Time in ms that scripts wait for an engine that does not work, before the worker ends.",
+    )
 
     @model_validator(mode="after")
     def _check_security(self) -> Self:

@@ -73,6 +73,7 @@ class Surroundings:
         release: fetch it again.
         fail: ends the worker, non-zero.
         meter: counts and times for the metrics.
+        why_waiting: why script calls are not answered now, or None.
     """
 
     destinations: Destinations
@@ -86,6 +87,7 @@ class Surroundings:
     release: Callable[[int], None]
     fail: Callable[[BaseException], None]
     meter: Meter = field(default_factory=Meter)
+    why_waiting: Callable[[], str | None] = lambda: None
 
 
 class PartitionOwner:

@@ -13,7 +13,7 @@ from streams.cli.config import effective_settings, misspelt
 from streams.cli.doctor.findings import Finding
 from streams.cli.output import count_of
 from streams.engine.definitions.definition import ENGINES
-from streams.errors import SettingsError
+from streams.errors import EngineUnavailable, SettingsError
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
 from streams.settings.worker import load_settings
@@ -21,10 +21,15 @@ from streams.settings.worker import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streams.scripts.sandbox import Sandbox
+
 DISTRIBUTION = "duly"
 EXTRAS = ("worker", "cli")
 SAMPLES = {"python": "True", "cel": "true", "js": "true"}
 """The smallest script of each engine."""
+
+ENGINE_PATIENCE_S = 2.0
+"""Time that an engine gets to work; one that starts slowly is waited for anyway."""
 
 
 def check_versions() -> Iterator[Finding]:
@@ -52,12 +57,10 @@ def check_versions() -> Iterator[Finding]:
 
 async def check_engines() -> list[Finding]:
     """Return which script engines a worker on this machine has."""
-    sandbox = create_sandbox(Limits())
+    sandbox = create_sandbox(Limits(), patience_s=ENGINE_PATIENCE_S)
     await sandbox.start()
     try:
-        refusals = {
-            engine: await sandbox.check(engine, SAMPLES[engine], "validator") for engine in ENGINES
-        }
+        refusals = {engine: await _refusal(sandbox, engine) for engine in ENGINES}
     finally:
         await sandbox.stop()
     there = [engine for engine, refusal in refusals.items() if refusal is None]
@@ -69,6 +72,13 @@ async def check_engines() -> list[Finding]:
             if refusal is not None
         ),
     ]
+
+
+async def _refusal(sandbox: Sandbox, engine: str) -> str | None:
+    try:
+        return await sandbox.check(engine, SAMPLES[engine], "validator")
+    except EngineUnavailable as error:
+        return str(error)
 
 
 def check_settings() -> Iterator[Finding]:
