@@ -95,9 +95,11 @@ def create_app(settings: Settings) -> faust.App:
     )
     sandbox = create_sandbox(
         Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb),
-        benched=lambda engine: meter.metrics.count("duly_scripts_benched_total", engine=engine),
+        on_suspended=lambda engine: meter.metrics.count(
+            "duly_scripts_suspended_total", engine=engine
+        ),
         is_warm=True,
-        patience_s=settings.script_engine_timeout_ms / 1_000,
+        engine_timeout_s=settings.script_engine_timeout_ms / 1_000,
     )
 
     async def append(topic: str, partition: int, records: Iterable[Row]) -> Appended | None:

@@ -20,7 +20,7 @@ def cpu_time(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3), which Python lacks
 
 
-class Stopwatch:
+class CpuTimer:
     """Measures a process from now on, also one that has ended since.
 
     Args:

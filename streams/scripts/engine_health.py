@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 _Result = TypeVar("_Result")
 
-PATIENCE_S = 10.0
+ENGINE_TIMEOUT_S = 10.0
 """The bound for callers that are no worker: a command, a test."""
 
 RETRY_S = 0.2
@@ -46,14 +46,14 @@ class EngineHealth:
     """Which engines do not work. Safe to use from threads, but for `patiently`.
 
     Args:
-        patience_s: time without one good answer of an engine after which it is given up.
+        engine_timeout_s: time without one good answer of an engine after which it is given up.
         now: seconds on a clock that nobody sets.
     """
 
     def __init__(
-        self, patience_s: float = PATIENCE_S, now: Callable[[], float] = time.monotonic
+        self, engine_timeout_s: float = ENGINE_TIMEOUT_S, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._patience_s = patience_s
+        self._timeout_s = engine_timeout_s
         self._now = now
         self._troubles: dict[str, _Trouble] = {}
         self._good_s: dict[str, float] = {}
@@ -93,7 +93,7 @@ class EngineHealth:
             or None
         )
 
-    async def patiently(self, engine: str, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+    async def retry(self, engine: str, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
         """Return the result of `attempt`, which is made until the engine works.
 
         Raises:
@@ -131,9 +131,9 @@ class EngineHealth:
                 engine=engine,
                 reason=reason,
                 duration_ms=round(lasted_s * 1_000),
-                ends_after_ms=round(self._patience_s * 1_000),
+                ends_after_ms=round(self._timeout_s * 1_000),
             )
-        if lasted_s >= self._patience_s:
+        if lasted_s >= self._timeout_s:
             raise EngineUnavailable(
                 f"the script engine {engine} has not worked for {lasted_s:.0f} s ({reason}): nothing "
                 "is judged without it. See that this machine has file descriptors, memory and "

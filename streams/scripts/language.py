@@ -55,7 +55,7 @@ class EngineFailed(Exception):
     """An engine cannot start or answer now, which says nothing about the script; the message says why."""
 
 
-class Fault(NamedTuple):
+class CallFault(NamedTuple):
     """Why a pass stopped at a call."""
 
     outcome: Literal["limit", "error"]
@@ -79,30 +79,30 @@ class Fault(NamedTuple):
         return self.message in {TOO_LONG, ENDED_LATE} and used_s < budget_s / 2
 
 
-class Pass(NamedTuple):
+class PassResult(NamedTuple):
     """What became of the first calls of a pass: at least one is answered or at fault."""
 
     answers: list[ScriptAnswer]
-    fault: Fault | None = None
+    fault: CallFault | None = None
     """Of the call behind the last answer, if there is one; the calls after it have not run."""
 
     used_s: float = 0.0
     """CPU time of the sandbox, or time that passed where nobody can tell."""
 
 
-class Program(Protocol):
+class CompiledScript(Protocol):
     """A compiled script."""
 
     is_cheap_to_stop: bool
     """Whether it can be stopped at any time, so that a short try of it is worthwhile."""
 
-    def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
+    def run(self, calls: Sequence[ScriptCall], seconds: float, *, quarantined: bool) -> PassResult:
         """Answer `calls` from the first on, in `seconds` altogether.
 
         Args:
             calls: of this script.
             seconds: time for all.
-            apart: whether in a process for scripts that went over their limits, which steps back
+            quarantined: whether in a process for scripts that went over their limits, which steps back
                 behind all others.
 
         No call sees anything of another. A pass may end early without a fault: the rest is for
@@ -113,7 +113,7 @@ class Program(Protocol):
         """
         ...
 
-    def probe_engine(self, *, apart: bool) -> None:
+    def probe_engine(self, *, quarantined: bool) -> None:
         """Run a trivial script where the calls run.
 
         Raises:
@@ -122,10 +122,10 @@ class Program(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Language(Protocol):
     """A language that scripts may be written in."""
 
-    def compile(self, source: str) -> Program:
+    def compile(self, source: str) -> CompiledScript:
         """Return the script ready to run.
 
         Raises:

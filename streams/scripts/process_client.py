@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from streams.scripts.cpu_time import Stopwatch
+from streams.scripts.cpu_time import CpuTimer
 from streams.scripts.language import (
     CRASHED,
     ENDED_LATE,
     KILLED,
     OUTSIDE_SIGNALS,
+    CallFault,
     EngineFailed,
-    Fault,
 )
 from streams.scripts.sandbox_process.main import COUNTER, LINES_AT, NUMBER, OUTPUT_BYTES, line_mark
 
@@ -58,7 +58,7 @@ class Reply(NamedTuple):
     refusal: str | None = None
     """Why the script does not compile."""
 
-    fault: Fault | None = None
+    fault: CallFault | None = None
     """Why the call behind the last line has no answer."""
 
     used_s: float = 0.0
@@ -152,7 +152,7 @@ class SandboxProcess:
 
     def _ask(self, request: bytes, calls: int, seconds: float) -> Reply:
         self._await_ready()
-        watch = Stopwatch(self._process.pid)
+        watch = CpuTimer(self._process.pid)
         is_late = False
         try:
             self._socket.settimeout(seconds)
@@ -163,7 +163,7 @@ class SandboxProcess:
                 case ["refused", self._number, str(message)]:
                     return Reply([], refusal=message)
                 case ["limit", self._number, str(message)]:
-                    fault = Fault("limit", message)
+                    fault = CallFault("limit", message)
                     return Reply(self._lines(calls), fault=fault, used_s=watch.seconds())
                 case _:  # nonsense, or nothing any more
                     pass
@@ -172,7 +172,7 @@ class SandboxProcess:
         except OSError:  # it ended while we spoke
             pass
         used_s = watch.seconds()
-        fault = Fault("limit", self._end_late() if is_late else self._cause_of_death())
+        fault = CallFault("limit", self._end_late() if is_late else self._cause_of_death())
         return Reply(self._lines(calls), fault=fault, used_s=used_s, is_begun=self._has_begun())
 
     def _end_late(self) -> str:
@@ -218,7 +218,7 @@ class SandboxProcess:
         self._end_late()
         raise EngineFailed(f"{self._engine}: the engine cannot start: its process {why}")
 
-    def _read_while_it_works(self, watch: Stopwatch, seconds: float) -> Any:
+    def _read_while_it_works(self, watch: CpuTimer, seconds: float) -> Any:
         """Return the next message, waiting for as much CPU time, on a busy machine for longer.
 
         A process that is killed is dear to replace, and a retry would get no more CPU.

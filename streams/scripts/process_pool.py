@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from streams.scripts.language import EngineFailed
 from streams.scripts.process_client import SandboxProcess
-from streams.scripts.resource_limits import step_back
+from streams.scripts.resource_limits import lower_priority
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -30,13 +30,13 @@ class ProcessPool:
     Args:
         engine: `cel` or `js`.
         limits: what a script may cost.
-        apart: whether it is for scripts that went over their limits: then the processes run when
-            others have no need of the CPU, and none stands ready.
+        quarantined: whether it is for scripts that went over their limits: then the processes run when
+            others do not need the CPU, and none stands ready.
     """
 
-    def __init__(self, engine: str, limits: Limits, *, apart: bool = False) -> None:
-        self._steps_back = apart
-        self._has_spare = not apart
+    def __init__(self, engine: str, limits: Limits, *, quarantined: bool = False) -> None:
+        self._is_low_priority = quarantined
+        self._has_spare = not quarantined
         self._engine = engine
         self._limits = limits
         self._lock = threading.Lock()
@@ -102,6 +102,6 @@ class ProcessPool:
             process = SandboxProcess(self._engine, self._limits)
         except OSError as error:
             raise EngineFailed(f"{self._engine}: the engine cannot start: {error}") from error
-        if self._steps_back:
-            step_back(process.pid)
+        if self._is_low_priority:
+            lower_priority(process.pid)
         return process

@@ -18,17 +18,17 @@ if sys.platform == "linux":
     import resource
 
 
-LEASH_S = 2
+CPU_RESERVE_S = 2
 """CPU time beyond what it was granted after which the kernel ends a sandbox process."""
 
-APART_NICENESS = 5
+QUARANTINE_NICENESS = 5
 """Such a process gets a quarter of the CPU that others want, too, and all that nobody wants."""
 
 _AS_RESERVE_BYTES = 512 << 20
 """Address space of a process beside the heap of its scripts: code, stacks, allocator."""
 
 
-def confine(pid: int, memory_bytes: int, seconds: float) -> None:
+def limit_process(pid: int, memory_bytes: int, seconds: float) -> None:
     """Take from a process of ours all that a script's sandbox does not need, and leash it.
 
     To be said before each use. The leash is for the day on which our own process is killed: its
@@ -44,7 +44,7 @@ def confine(pid: int, memory_bytes: int, seconds: float) -> None:
         return
     space = memory_bytes + _AS_RESERVE_BYTES
     with contextlib.suppress(OSError):  # it died just now, or a container forbids prlimit
-        cpu_s = math.ceil(cpu_time(pid) + seconds) + LEASH_S
+        cpu_s = math.ceil(cpu_time(pid) + seconds) + CPU_RESERVE_S
         resource.prlimit(pid, resource.RLIMIT_CPU, (cpu_s, resource.RLIM_INFINITY))
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
@@ -52,10 +52,10 @@ def confine(pid: int, memory_bytes: int, seconds: float) -> None:
         resource.prlimit(pid, resource.RLIMIT_AS, (space, space))
 
 
-def step_back(pid: int) -> None:
+def lower_priority(pid: int) -> None:
     """Let a process of ours run when others have no need of the CPU."""
     with contextlib.suppress(OSError):  # it died just now
         tasks = Path(f"/proc/{pid}/task")
         threads = [int(task.name) for task in tasks.iterdir()] if tasks.exists() else [pid]
         for thread in threads:
-            os.setpriority(os.PRIO_PROCESS, thread, APART_NICENESS)
+            os.setpriority(os.PRIO_PROCESS, thread, QUARANTINE_NICENESS)

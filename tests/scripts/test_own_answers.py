@@ -18,7 +18,7 @@ import pytest
 
 from streams.scripts import process_client as process_module
 from streams.scripts.language import CRASHED, ENDED_LATE, KILLED
-from streams.scripts.languages.python import PythonEngine
+from streams.scripts.languages.python import PythonLanguage
 from streams.scripts.limits import Limits
 from streams.scripts.process_client import SandboxProcess
 from streams.scripts.python_source.program import marked_lines
@@ -230,8 +230,8 @@ def test_python_processes_that_are_killed_at_work_leave_no_answer_of_others(
 
 
 @pytest.fixture(scope="module")
-def python() -> Iterator[PythonEngine]:
-    engine = PythonEngine(Limits())
+def python() -> Iterator[PythonLanguage]:
+    engine = PythonLanguage(Limits())
     yield engine
     engine.stop()
 
@@ -248,7 +248,7 @@ def python() -> Iterator[PythonEngine]:
     ],
 )
 def test_what_a_python_script_might_print_is_no_answer(
-    python: PythonEngine, program: str, lines: list[str]
+    python: PythonLanguage, program: str, lines: list[str]
 ) -> None:
     """It cannot print; if it could, its lines would lack the mark, and be too many."""
     assert python.feed(program, texts(0, 1), 1).lines == lines

@@ -9,13 +9,13 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from streams.scripts.process_language import ProcessEngine
+from streams.scripts.process_language import ProcessLanguage
 
 if TYPE_CHECKING:
     from streams.scripts.limits import Limits
 
 
-class CelEngine(ProcessEngine):
+class CelLanguage(ProcessLanguage):
     """The engine of CEL scripts.
 
     Raises:

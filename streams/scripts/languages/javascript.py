@@ -9,13 +9,13 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from streams.scripts.process_language import ProcessEngine
+from streams.scripts.process_language import ProcessLanguage
 
 if TYPE_CHECKING:
     from streams.scripts.limits import Limits
 
 
-class JavaScriptEngine(ProcessEngine):
+class JavaScriptLanguage(ProcessLanguage):
     """The engine of JavaScript scripts.
 
     Raises:

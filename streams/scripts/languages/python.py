@@ -22,7 +22,7 @@ from pydantic_monty import (
 )
 
 from streams.log import get_logger
-from streams.scripts.cpu_time import Stopwatch
+from streams.scripts.cpu_time import CpuTimer
 from streams.scripts.language import (
     CRASHED,
     ENDED_LATE,
@@ -31,17 +31,17 @@ from streams.scripts.language import (
     PROBE_S,
     TOO_LARGE,
     TOO_LONG,
+    CallFault,
     EngineFailed,
-    Fault,
     NotCompiled,
     OverLimits,
-    Pass,
+    PassResult,
     first_calls,
 )
 from streams.scripts.limits import TRIALS
 from streams.scripts.python_source.answers import explained_answer, plain_answer
 from streams.scripts.python_source.program import MARK, TEXTS, TRUE, marked_lines, read_script
-from streams.scripts.resource_limits import confine, step_back
+from streams.scripts.resource_limits import limit_process, lower_priority
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from streams.engine.script_calls import ScriptCall
     from streams.scripts.limits import Limits
-    from streams.scripts.python_source.program import Programs
+    from streams.scripts.python_source.program import PythonPrograms
 
 log = get_logger(__name__)
 
@@ -77,7 +77,7 @@ But no more than a call may take, if it was a short one: then there is no explan
 _NO_WORLD: OSPolicy = {"datetime": "call_host", "random_start": "call_host", "sleep": "call_host"}
 
 
-class PythonEngine:
+class PythonLanguage:
     """Compiles python scripts, and holds the pool that runs them.
 
     Raises:
@@ -88,7 +88,7 @@ class PythonEngine:
         self._limits = limits
         self._smallest = read_script("True").answer
         self._pool = _pool(1, limits.processes + TRIALS)
-        self._apart = _pool(0, 1)
+        self._quarantined = _pool(0, 1)
 
     @property
     def call_s(self) -> float:
@@ -96,16 +96,16 @@ class PythonEngine:
         return self._limits.call_s
 
     def stop(self) -> None:
-        """End the worker processes; see `Engine`."""
-        for pool in (self._pool, self._apart):
+        """End the worker processes; see `Language`."""
+        for pool in (self._pool, self._quarantined):
             pool.__exit__(None, None, None)
 
-    def compile(self, source: str) -> PythonProgram:
-        """Return the script ready to run; see `Engine`."""
+    def compile(self, source: str) -> PythonScript:
+        """Return the script ready to run; see `Language`."""
         programs = read_script(source)
         for text in (programs.answer, programs.explain):
             self._check(text)
-        return PythonProgram(self, programs)
+        return PythonScript(self, programs)
 
     def _check(self, text: str) -> None:
         """Compile a program by running it on nothing.
@@ -121,28 +121,30 @@ class PythonEngine:
             if fault.outcome == "error":
                 raise NotCompiled(f"python: {fault.message}")
             if deaths := fault.deaths_to_blame:
-                self.probe(apart=False)
+                self.probe(quarantined=False)
             faults += 1
             if faults >= (deaths or COMPILE_TRIES):
                 is_starved = fault.is_starved(feed.used_s, COMPILE_S)
                 failure = EngineFailed if is_starved else OverLimits
                 raise failure(f"python: when it was compiled, it {fault.message}, {faults} times")
 
-    def probe(self, *, apart: bool) -> None:
-        """See `Program.probe_engine`."""
-        feed = self.feed(self._smallest, [b"{}", b"{}"], PROBE_S, apart=apart)
+    def probe(self, *, quarantined: bool) -> None:
+        """See `CompiledScript.probe_engine`."""
+        feed = self.feed(self._smallest, [b"{}", b"{}"], PROBE_S, quarantined=quarantined)
         if feed.lines != [TRUE]:
             why = "was not answered" if feed.fault is None else feed.fault.message
             raise EngineFailed(f"python: the engine does not work: a trivial script {why}")
 
-    def feed(self, text: str, texts: list[bytes], seconds: float, *, apart: bool = False) -> Feed:
+    def feed(
+        self, text: str, texts: list[bytes], seconds: float, *, quarantined: bool = False
+    ) -> Feed:
         """Run a program on `texts` in a fresh session, and return what became of it.
 
         Raises:
             EngineFailed: there is no process for it.
         """
         memory_bytes = self._limits.memory_bytes + sum(map(len, texts))
-        session = (self._apart if apart else self._pool).checkout(
+        session = (self._quarantined if quarantined else self._pool).checkout(
             limits={"max_feed_duration_secs": seconds, "max_memory": memory_bytes},
             os_policy=_NO_WORLD,
             assert_message_annotations=False,
@@ -154,10 +156,10 @@ class PythonEngine:
         printed, mark = CollectString(), secrets.token_hex(8)
         try:
             pid = session.worker_pid or 0
-            confine(pid, memory_bytes, seconds)
-            if apart:
-                step_back(pid)
-            watch = Stopwatch(pid)
+            limit_process(pid, memory_bytes, seconds)
+            if quarantined:
+                lower_priority(pid)
+            watch = CpuTimer(pid)
             fault = _run(session, text, {TEXTS: texts, MARK: mark}, printed)
             used_s = watch.seconds()
         finally:
@@ -187,14 +189,14 @@ def _pool(least: int, most: int) -> Monty:
 
 def _run(
     session: MontySession, text: str, inputs: dict[str, Any], printed: CollectString
-) -> Fault | None:
+) -> CallFault | None:
     try:
         session.feed_run(text, inputs=inputs, print_callback=printed)
     except MontyError as error:
         return _fault(error)
     except Exception:  # a script costs its own answers, whatever happens; a probe says whose fault
         log.exception("the python sandbox failed")
-        return Fault("limit", CRASHED)
+        return CallFault("limit", CRASHED)
     return None
 
 
@@ -206,71 +208,71 @@ def _give_back(session: MontySession) -> None:
         log.exception("a python sandbox process was not given back")
 
 
-def _fault(error: MontyError) -> Fault:
+def _fault(error: MontyError) -> CallFault:
     """Return what an exception means that a program of ours let through: it catches a script's."""
     message = str(error)
     if isinstance(error, MontyCrashedError):
         if error.timed_out:
-            return Fault("limit", ENDED_LATE)
+            return CallFault("limit", ENDED_LATE)
         # Its signal stands in the message alone: `… (signal: 9 (SIGKILL))`.
         is_outside = any(f"({name})" in message for name in OUTSIDE_SIGNALS)
-        return Fault("limit", KILLED if is_outside else CRASHED)
+        return CallFault("limit", KILLED if is_outside else CRASHED)
     if isinstance(error, MontyRuntimeError | MontySyntaxError):
         message = error.display("type-msg")
     if message.startswith("TimeoutError:"):
-        return Fault("limit", TOO_LONG)
+        return CallFault("limit", TOO_LONG)
     if message.startswith("MemoryError:"):
-        return Fault("limit", TOO_LARGE)
-    return Fault("error", message)
+        return CallFault("limit", TOO_LARGE)
+    return CallFault("error", message)
 
 
 class Feed(NamedTuple):
     """What a program printed, line by line, why it stopped short, if it did, and its CPU time."""
 
     lines: list[str]
-    fault: Fault | None
+    fault: CallFault | None
     used_s: float
 
 
-class PythonProgram:
-    """A python script, ready to run; see `Program`."""
+class PythonScript:
+    """A python script, ready to run; see `CompiledScript`."""
 
     is_cheap_to_stop = True
 
-    def __init__(self, engine: PythonEngine, programs: Programs) -> None:
-        self._engine = engine
+    def __init__(self, language: PythonLanguage, programs: PythonPrograms) -> None:
+        self._language = language
         self._programs = programs
 
-    def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
-        """Answer `calls`; see `Program`."""
+    def run(self, calls: Sequence[ScriptCall], seconds: float, *, quarantined: bool) -> PassResult:
+        """Answer `calls`; see `CompiledScript`."""
         calls = first_calls(calls)
-        lines, fault, used_s = self._engine.feed(
-            self._programs.answer, _texts(calls), seconds, apart=apart
+        lines, fault, used_s = self._language.feed(
+            self._programs.answer, _texts(calls), seconds, quarantined=quarantined
         )
         if fault is None and not lines:  # only a script that meddled with what is printed
-            fault = Fault("error", UNREADABLE)
+            fault = CallFault("error", UNREADABLE)
         answers = [plain_answer(call, line) for call, line in zip(calls, lines, strict=False)]
         failed = [number for number, answer in enumerate(answers) if answer is None]
         if failed:
             reasons, twin_s = self._reasons(
-                [calls[number] for number in failed], seconds, apart=apart
+                [calls[number] for number in failed], seconds, quarantined=quarantined
             )
             used_s += twin_s
             for number, reason in zip(failed, reasons, strict=True):
                 answers[number] = explained_answer(lines[number], reason, self._programs)
-        return Pass([answer for answer in answers if answer is not None], fault, used_s)
+        return PassResult([answer for answer in answers if answer is not None], fault, used_s)
 
-    def probe_engine(self, *, apart: bool) -> None:
-        """See `Program`."""
-        self._engine.probe(apart=apart)
+    def probe_engine(self, *, quarantined: bool) -> None:
+        """See `CompiledScript`."""
+        self._language.probe(quarantined=quarantined)
 
     def _reasons(
-        self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool
+        self, calls: Sequence[ScriptCall], seconds: float, *, quarantined: bool
     ) -> tuple[list[str | None], float]:
         """Return what the twin says on each of `calls`, None behind its limit, and its CPU time."""
-        allowed_s = max(seconds, min(seconds * TWIN_SLOWNESS, self._engine.call_s))
-        lines, _, used_s = self._engine.feed(
-            self._programs.explain, _texts(calls), allowed_s, apart=apart
+        allowed_s = max(seconds, min(seconds * TWIN_SLOWNESS, self._language.call_s))
+        lines, _, used_s = self._language.feed(
+            self._programs.explain, _texts(calls), allowed_s, quarantined=quarantined
         )
         return [*lines, *[None] * (len(calls) - len(lines))], used_s
 

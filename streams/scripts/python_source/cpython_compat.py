@@ -21,7 +21,7 @@ from streams.scripts.python_source.rules import bound_names, words
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from streams.scripts.python_source.parsing import Source
+    from streams.scripts.python_source.parsing import SourceText
 
 _HARMLESS_LAZY = frozenset(("zip", "enumerate", "reversed"))
 _LAZY = _HARMLESS_LAZY | {"map", "filter"}
@@ -39,20 +39,20 @@ _CLASS_METHODS = words("fromhex fromkeys")
 STEPPERS = frozenset(("any", "all", "next"))
 
 
-def rewrite_dialect(source: Source, function: ast.FunctionDef) -> ast.FunctionDef:
+def rewrite_differences(source: SourceText, function: ast.FunctionDef) -> ast.FunctionDef:
     """Return the script with the meaning that it has in CPython.
 
     Raises:
         NotCompiled: it holds a lazy value where the difference would show.
     """
-    rewritten = _Dialect(source, bound_names(function)).visit(function)
+    rewritten = _Rewriter(source, bound_names(function)).visit(function)
     return ast.fix_missing_locations(rewritten)
 
 
-class _Dialect(ast.NodeTransformer):
+class _Rewriter(ast.NodeTransformer):
     """Every lazy value is met by the node that takes it; one that is visited itself is refused."""
 
-    def __init__(self, source: Source, bound: Collection[str]) -> None:
+    def __init__(self, source: SourceText, bound: Collection[str]) -> None:
         self._source = source
         self._bound = bound
         self._depth = 0

@@ -13,10 +13,10 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from streams.scripts.python_source.cpython_compat import rewrite_dialect
-from streams.scripts.python_source.parsing import Source, read_function
+from streams.scripts.python_source.cpython_compat import rewrite_differences
+from streams.scripts.python_source.parsing import SourceText, read_function
 from streams.scripts.python_source.rules import bound_names, check_rules
-from streams.scripts.python_source.tracing import Comparison, explain
+from streams.scripts.python_source.tracing import TracedComparison, explain
 
 TEXTS = "_duly_texts"
 """The global that holds the texts of data and ctx."""
@@ -28,7 +28,7 @@ TRUE, FALSE, NONE = "1", "0", "n"
 """Lines of plain answers. All others are JSON lists, see `_ANSWER` and `_EXPLAIN`."""
 
 
-class Programs(NamedTuple):
+class PythonPrograms(NamedTuple):
     """What to run for a script, and how to read what it prints."""
 
     answer: str
@@ -40,7 +40,7 @@ class Programs(NamedTuple):
     numbers."""
 
     places: list[str]
-    comparisons: list[Comparison]
+    comparisons: list[TracedComparison]
 
 
 def marked_lines(printed: str, mark: str, most: int) -> list[str]:
@@ -54,18 +54,18 @@ def marked_lines(printed: str, mark: str, most: int) -> list[str]:
     return lines
 
 
-def read_script(text: str) -> Programs:
+def read_script(text: str) -> PythonPrograms:
     """Return the programs of a python script.
 
     Raises:
         NotCompiled: with line, column and reason.
     """
-    source = Source(text)
+    source = SourceText(text)
     function = read_function(source)
     check_rules(source, function)
-    function = rewrite_dialect(source, function)
+    function = rewrite_differences(source, function)
     twin = explain(source, function)
-    return Programs(
+    return PythonPrograms(
         _program(function, _ANSWER),
         _program(twin.function, _EXPLAIN),
         twin.places,

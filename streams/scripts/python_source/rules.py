@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from streams.scripts.python_source.parsing import START, refuse
 
 if TYPE_CHECKING:
-    from streams.scripts.python_source.parsing import Placed, Source
+    from streams.scripts.python_source.parsing import Placed, SourceText
 
 
 def words(text: str) -> frozenset[str]:
@@ -70,13 +70,13 @@ _ATTRIBUTE_REASONS: dict[str, str] = {
 }
 
 
-def check_rules(source: Source, function: ast.FunctionDef) -> None:
+def check_rules(source: SourceText, function: ast.FunctionDef) -> None:
     """Return if the script contains nothing that is refused.
 
     Raises:
         NotCompiled: with the place and the reason.
     """
-    _Rules(source, bound_names(function)).visit(function)
+    _RuleChecker(source, bound_names(function)).visit(function)
 
 
 def bound_names(tree: ast.AST) -> frozenset[str]:
@@ -103,8 +103,8 @@ def bound_names(tree: ast.AST) -> frozenset[str]:
     return frozenset(names)
 
 
-class _Rules(ast.NodeVisitor):
-    def __init__(self, source: Source, bound: frozenset[str]) -> None:
+class _RuleChecker(ast.NodeVisitor):
+    def __init__(self, source: SourceText, bound: frozenset[str]) -> None:
         self._source = source
         self._known = bound | BUILTINS
         for name in bound:

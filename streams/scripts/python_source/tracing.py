@@ -12,10 +12,10 @@ import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from streams.scripts.python_source.parsing import Placed, Source
+    from streams.scripts.python_source.parsing import Placed, SourceText
 
 
-class Comparison(NamedTuple):
+class TracedComparison(NamedTuple):
     """A comparison in a script, as `0 < data["qty"] <= 9`."""
 
     place: str
@@ -24,14 +24,14 @@ class Comparison(NamedTuple):
     """`<`, `<=`, …, in order."""
 
 
-class Explanation(NamedTuple):
+class TracedScript(NamedTuple):
     """The twin, and what the numbers that it notes mean."""
 
     function: ast.FunctionDef
     places: list[str]
     """`line 2, column 5`, by number."""
 
-    comparisons: list[Comparison]
+    comparisons: list[TracedComparison]
     """By number."""
 
 
@@ -49,19 +49,19 @@ _SYMBOLS: dict[type[ast.cmpop], str] = {
 }
 
 
-def explain(source: Source, function: ast.FunctionDef) -> Explanation:
+def explain(source: SourceText, function: ast.FunctionDef) -> TracedScript:
     """Return the twin of a rewritten script, which is left as it is."""
-    marks = _Marks(source)
+    marks = _Marker(source)
     twin = copy.deepcopy(function)
     twin.body = [marks.visit(statement) for statement in twin.body]
-    return Explanation(ast.fix_missing_locations(twin), list(marks.places), marks.comparisons)
+    return TracedScript(ast.fix_missing_locations(twin), list(marks.places), marks.comparisons)
 
 
-class _Marks(ast.NodeTransformer):
-    def __init__(self, source: Source) -> None:
+class _Marker(ast.NodeTransformer):
+    def __init__(self, source: SourceText) -> None:
         self._source = source
         self.places: dict[str, int] = {}
-        self.comparisons: list[Comparison] = []
+        self.comparisons: list[TracedComparison] = []
         self._nested = 0
 
     def _mark(self, node: Placed, last: ast.expr) -> ast.expr:
@@ -192,7 +192,7 @@ class _Marks(ast.NodeTransformer):
         number, place = len(self.comparisons), self._place(node)
         where = self._source.place(node.lineno, node.col_offset)
         operators = [_SYMBOLS[type(operator)] for operator in node.ops]
-        self.comparisons.append(Comparison(where, self._source.segment(node), operators))
+        self.comparisons.append(TracedComparison(where, self._source.segment(node), operators))
         sides = [self.visit(side) for side in (node.left, *node.comparators)]
         return ast.copy_location(
             _call(

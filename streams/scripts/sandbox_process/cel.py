@@ -9,13 +9,13 @@ import orjson
 from cel_expr_python import cel
 
 from streams.scripts.language import TOO_LARGE
-from streams.scripts.sandbox_process.comparisons import Comparison, find_comparisons
+from streams.scripts.sandbox_process.comparisons import ComparisonText, find_comparisons
 from streams.scripts.sandbox_process.interpreter import (
     FALSE,
     NONE,
     TRUE,
     LimitReached,
-    Refused,
+    ScriptRefused,
     failed_comparison,
     line,
     not_boolean,
@@ -25,7 +25,7 @@ _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _MISSING_KEY = re.compile(r'NOT_FOUND: Key not found in map : "?(.*?)"?$', re.DOTALL)
 
 
-class Cel:
+class CelInterpreter:
     """The CEL engine."""
 
     def __init__(self) -> None:
@@ -34,17 +34,17 @@ class Cel:
         self._environment = cel.NewEnv(variables=names)
 
     def compile(self, source: str) -> CelScript:
-        """See `Language`."""
+        """See `Interpreter`."""
         try:
             expression = self._environment.compile(source)
         except RuntimeError as error:
-            raise Refused(_refusal(str(error))) from None
+            raise ScriptRefused(_refusal(str(error))) from None
         return CelScript(expression, self._comparisons(source))
 
-    def _comparisons(self, source: str) -> list[_Comparison]:
+    def _comparisons(self, source: str) -> list[_CompiledComparison]:
         try:
             return [
-                _Comparison(
+                _CompiledComparison(
                     one,
                     self._environment.compile(one.text),
                     self._environment.compile(one.left),
@@ -56,8 +56,8 @@ class Cel:
             return []
 
 
-class _Comparison(NamedTuple):
-    found: Comparison
+class _CompiledComparison(NamedTuple):
+    found: ComparisonText
     whole: cel.Expression
     left: cel.Expression
     right: cel.Expression
@@ -66,12 +66,12 @@ class _Comparison(NamedTuple):
 class CelScript:
     """A CEL expression, ready to be evaluated."""
 
-    def __init__(self, expression: cel.Expression, comparisons: list[_Comparison]) -> None:
+    def __init__(self, expression: cel.Expression, comparisons: list[_CompiledComparison]) -> None:
         self._expression = expression
         self._comparisons = comparisons
 
     def call(self, data: bytes, ctx: bytes, *, explain: bool) -> bytes:
-        """See `Script`."""
+        """See `RunnableScript`."""
         try:
             names = {"data": orjson.loads(data), "ctx": orjson.loads(ctx)}
         except orjson.JSONDecodeError as error:

@@ -54,7 +54,7 @@ _ALLOWED: dict[str, tuple[int, dict[str, int]]] = {
 }  # fmt: skip
 
 
-def give_up(parent_pid: int, memory_bytes: int) -> None:
+def drop_privileges(parent_pid: int, memory_bytes: int) -> None:
     """Give up what the sandbox does not need.
 
     Args:

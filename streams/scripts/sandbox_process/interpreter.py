@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 if TYPE_CHECKING:
-    from streams.scripts.sandbox_process.comparisons import Comparison
+    from streams.scripts.sandbox_process.comparisons import ComparisonText
 
 TRUE, FALSE, NONE = b"1", b"0", b"n"
 """Lines of plain answers; all others are JSON lists of an outcome and its detail."""
@@ -15,7 +15,7 @@ TRUE, FALSE, NONE = b"1", b"0", b"n"
 MAX_CHARS = 500
 
 
-class Refused(Exception):
+class ScriptRefused(Exception):
     """A script does not compile; the message says where and why, without the engine's name."""
 
 
@@ -23,7 +23,7 @@ class LimitReached(Exception):
     """A call went over its time or memory, and the engine noticed; the message says which."""
 
 
-class Script(Protocol):
+class RunnableScript(Protocol):
     """A compiled script."""
 
     def call(self, data: bytes, ctx: bytes, *, explain: bool) -> bytes:
@@ -40,17 +40,17 @@ class Script(Protocol):
         ...
 
 
-class Language(Protocol):
+class Interpreter(Protocol):
     """An engine in this process."""
 
     call_s: float
     """CPU time of one call in seconds, for an engine that can bound it; it may change."""
 
-    def compile(self, source: str) -> Script:
+    def compile(self, source: str) -> RunnableScript:
         """Return the script ready to be called.
 
         Raises:
-            Refused: it cannot be.
+            ScriptRefused: it cannot be.
             LimitReached: not within its time or memory.
         """
         ...
@@ -67,7 +67,7 @@ def not_boolean(engine: str, kind: str, shown: str) -> bytes:
     return line("other", f"{engine}: returned {value}, not true or false")
 
 
-def failed_comparison(engine: str, one: Comparison, left: str, right: str) -> bytes:
+def failed_comparison(engine: str, one: ComparisonText, left: str, right: str) -> bytes:
     """Return the line for a comparison that is false, with its two sides."""
     place = f"line {one.line}, column {one.column}"
     return line("false", f"{engine}, {place}: {one.text} → {left} {one.operator} {right}")

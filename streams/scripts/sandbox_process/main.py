@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from streams.scripts.sandbox_process.confinement import give_up
-from streams.scripts.sandbox_process.interpreter import LimitReached, Refused
+from streams.scripts.sandbox_process.confinement import drop_privileges
+from streams.scripts.sandbox_process.interpreter import LimitReached, ScriptRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.scripts.sandbox_process.interpreter import Language, Script
+    from streams.scripts.sandbox_process.interpreter import Interpreter, RunnableScript
 
 NUMBER = struct.Struct("=Q")
 COUNTER = struct.Struct("=Q")
@@ -86,10 +86,10 @@ def line_mark(number: int, call: int) -> bytes:
 class Server:
     """Answers requests until the socket closes."""
 
-    def __init__(self, language: Language, output: Output) -> None:
-        self._language = language
+    def __init__(self, interpreter: Interpreter, output: Output) -> None:
+        self._interpreter = interpreter
         self._output = output
-        self._scripts: OrderedDict[str, Script] = OrderedDict()
+        self._scripts: OrderedDict[str, RunnableScript] = OrderedDict()
 
     def serve(self, connection: socket.socket) -> None:
         """Answer one request after the other."""
@@ -103,7 +103,7 @@ class Server:
 
     def _reply(self, request: dict[str, Any], texts: list[bytes]) -> list[str]:
         until_s = time.monotonic() + request["seconds"]
-        self._language.call_s = request["call_s"]
+        self._interpreter.call_s = request["call_s"]
         try:
             script = self._script(request["source"])
             for number, explain in enumerate(request["explain"]):
@@ -112,23 +112,23 @@ class Server:
                     break
                 data, ctx = texts[2 * number : 2 * number + 2]
                 self._output.write(script.call(data, ctx, explain=explain))
-        except Refused as refusal:
+        except ScriptRefused as refusal:
             return ["refused", str(refusal)]
         except LimitReached as limit:
             return ["limit", str(limit)]
         return ["done"]
 
-    def _script(self, source: str) -> Script:
+    def _script(self, source: str) -> RunnableScript:
         script = self._scripts.get(source)
         if script is None:
-            script = self._scripts[source] = self._language.compile(source)
+            script = self._scripts[source] = self._interpreter.compile(source)
             if len(self._scripts) > MAX_CACHED:
                 self._scripts.popitem(last=False)
         return script
 
 
 def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) -> None:
-    """Run the process of a language.
+    """Run the process of an interpreter.
 
     Args:
         name: `cel` or `js`.
@@ -137,22 +137,22 @@ def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) ->
         parent: process id of the worker.
         memory: memory of one call in bytes.
     """
-    language = _language(name, int(memory))
+    interpreter = _interpreter(name, int(memory))
     output = Output(int(output_fd))
     connection = socket.socket(fileno=int(socket_fd))
     os.close(int(output_fd))
     # What is loaded at the first call must be there before no file can be opened any more.
-    language.compile("true").call(b"{}", b"{}", explain=True)
-    give_up(int(parent), int(memory))
+    interpreter.compile("true").call(b"{}", b"{}", explain=True)
+    drop_privileges(int(parent), int(memory))
     connection.sendall(b'["ready"]\n')
-    Server(language, output).serve(connection)
+    Server(interpreter, output).serve(connection)
 
 
-def _language(name: str, memory_bytes: int) -> Language:
-    languages: dict[str, Callable[[], Language]] = {
-        "cel": lambda: import_module("streams.scripts.sandbox_process.cel").Cel(),
-        "js": lambda: import_module("streams.scripts.sandbox_process.javascript").JavaScript(
-            memory_bytes
-        ),
+def _interpreter(name: str, memory_bytes: int) -> Interpreter:
+    languages: dict[str, Callable[[], Interpreter]] = {
+        "cel": lambda: import_module("streams.scripts.sandbox_process.cel").CelInterpreter(),
+        "js": lambda: import_module(
+            "streams.scripts.sandbox_process.javascript"
+        ).JavaScriptInterpreter(memory_bytes),
     }
     return languages[name]()
