@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.errors import EXIT_INTERNAL, EngineUnavailable
-from streams.scripts import process_client as process_module
+from streams.scripts import process_start
 from streams.scripts.engine_health import EngineHealth
 from streams.scripts.language import EngineFailed
 from streams.scripts.limits import Limits
@@ -117,7 +117,7 @@ def test_a_script_that_crashes_its_engine_is_found_out_and_harms_nobody_else(
     monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
     """It is a limit and suspended; the engine counts as well, and the worker as ready, all the time."""
-    monkeypatch.setattr(process_module, "_BOOT", boot("", "SIGKILL"))
+    monkeypatch.setattr(process_start, "BOOT", boot("", "SIGKILL"))
     suspended: list[str] = []
     said: set[str | None] = set()
 

@@ -1,20 +1,10 @@
-"""The loop of a sandbox process: requests come over a socket, answers go into shared memory.
-
-A request is a line of JSON `{"number", "source", "lengths", "explain", "seconds", "call_s"}`, then the bytes of
-`lengths` texts, `[data, ctx, data, ctx, …]`; without texts it asks whether the script compiles. The shared memory
-holds the number of the request that was read last, a count of the bytes that follow, and a line for each answer:
-so the worker knows the answers of a process that it had to kill. A reply over the socket, a line of JSON, ends a
-request: `["done", number]`, `["refused", number, message]`, or `["limit", number, message]` for the call behind
-the last answer. Lines and replies name their request, since a process can end, or stand still, at any point: what
-the worker finds there may be of the request before.
-"""
+"""Main loop of a sandbox process: reads requests, writes answers; `protocol` has the format."""
 
 from __future__ import annotations
 
 import mmap
 import os
 import socket
-import struct
 import time
 from collections import OrderedDict
 from importlib import import_module
@@ -24,16 +14,19 @@ import orjson
 
 from streams.scripts.sandbox_process.confinement import drop_privileges
 from streams.scripts.sandbox_process.interpreter import LimitReached, ScriptRefused
+from streams.scripts.sandbox_process.protocol import (
+    COUNTER,
+    LINES_AT,
+    NUMBER,
+    OUTPUT_BYTES,
+    line_mark,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.scripts.sandbox_process.interpreter import Interpreter, RunnableScript
 
-NUMBER = struct.Struct("=Q")
-COUNTER = struct.Struct("=Q")
-LINES_AT = NUMBER.size + COUNTER.size
-OUTPUT_BYTES = 2 << 20
 MAX_LINE_BYTES = 4_096
 """A pass ends early where a line might not fit any more."""
 
@@ -71,16 +64,6 @@ class Output:
         self._number = number
         self._lines = 0
         self._end = LINES_AT
-
-
-def line_mark(number: int, call: int) -> bytes:
-    """Return how the line of a call begins: whose answer it is.
-
-    Args:
-        number: of the request.
-        call: which of its calls, from 0 on.
-    """
-    return b"%d %d " % (number, call)
 
 
 class Server:
