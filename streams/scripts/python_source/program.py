@@ -1,11 +1,11 @@
-"""The two programs of a script that the sandbox runs, and the lines that they print.
+"""The two programs that the sandbox runs for a python script, and the lines that they print.
 
 Each takes the texts `[data, ctx, data, ctx, …]` and prints a line for each pair, so that what was
 answered before a limit struck is known. A line begins with the mark of its request, which no script
 knows, and the number of its pair: whatever else is printed is no answer, and none is another's.
 
-The script stands in `_duly_make`, which is called anew
-for each pair: a default value or an inner function never outlives its call.
+The script stands in `_duly_make`, which is called anew for each pair: a default value or an inner
+function never outlives its call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from streams.scripts.python_source.cpython_compat import rewrite_differences
 from streams.scripts.python_source.parsing import SourceText, read_function
 from streams.scripts.python_source.rules import bound_names, check_rules
-from streams.scripts.python_source.tracing import TracedComparison, explain
+from streams.scripts.python_source.tracing import TracedComparison, add_tracing
 
 TEXTS = "_duly_texts"
 """The global that holds the texts of data and ctx."""
@@ -64,7 +64,7 @@ def read_script(text: str) -> PythonPrograms:
     function = read_function(source)
     check_rules(source, function)
     function = rewrite_differences(source, function)
-    twin = explain(source, function)
+    twin = add_tracing(source, function)
     return PythonPrograms(
         _program(function, _ANSWER),
         _program(twin.function, _EXPLAIN),
