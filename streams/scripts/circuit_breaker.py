@@ -114,7 +114,7 @@ class CircuitBreaker:
                 return
             record = self._record(engine, source)
             record.wasted_s += seconds
-            record.last_s = self._now()  # it is a suspect: its next call is not tried first
+            record.last_s = self._now()  # it is suspect now: its next call is not tried first
             if record.wasted_s < 2 * self._call_s:
                 return
             record.wasted_s = 0.0
@@ -126,7 +126,7 @@ class CircuitBreaker:
         return 0.0 if record is None else max(0.0, record.until_s - self._now())
 
     def is_suspect(self, engine: str, source: str) -> bool:
-        """Return True if the script went over its limits not long ago."""
+        """Return True if the script went over its limits recently."""
         record = self._records.get((engine, source))
         return record is not None and self._is_remembered(record)
 

@@ -1,8 +1,8 @@
-"""Waits for script engines that do not work, says so, and gives up after a bound.
+"""Health of script engines: retries calls while an engine fails, and gives up after a timeout.
 
 An engine that cannot start, or whose processes keep dying for reasons that are not a script's, says nothing about
-the business: its calls are tried again until they are answered. Meanwhile the worker is not ready; after a bound
-without one good answer it ends, to be restarted where things are better.
+a run: its calls are retried until they are answered. Meanwhile the worker is not ready. After the timeout without
+one good answer it ends, to be restarted where things are better.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ log = get_logger(__name__)
 _Result = TypeVar("_Result")
 
 ENGINE_TIMEOUT_S = 10.0
-"""The bound for callers that are no worker: a command, a test."""
+"""Timeout of callers other than a worker: a command, a test."""
 
 RETRY_S = 0.2
-"""Time from one try to the next."""
+"""Time between two tries."""
 
 LOG_EVERY_S = 10.0
 """An engine that still does not work is logged again after so long."""
@@ -43,11 +43,11 @@ class _Trouble:
 
 
 class EngineHealth:
-    """Which engines do not work. Safe to use from threads, but for `patiently`.
+    """Knows which engines fail. Thread-safe, except for `retry`.
 
     Args:
         engine_timeout_s: time without one good answer of an engine after which it is given up.
-        now: seconds on a clock that nobody sets.
+        now: seconds on a monotonic clock.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class EngineHealth:
         self._is_stopped = False
 
     def stop(self) -> None:
-        """Let nobody wait any longer."""
+        """Let no call wait any longer."""
         self._is_stopped = True
 
     def works(self, engine: str) -> None:
-        """Note that an engine has just worked, whatever it said of a script."""
+        """Note that an engine has just worked, whatever it answered."""
         now = self._now()
         with self._lock:
             self._good_s[engine] = now
@@ -80,7 +80,7 @@ class EngineHealth:
         return engine in self._troubles
 
     def why_waiting(self) -> str | None:
-        """Return which engines calls wait for, and why; None if there are none."""
+        """Return which engines calls wait for and why, None if there are none."""
         with self._lock:
             troubles = dict(self._troubles)
         now = self._now()
@@ -94,10 +94,10 @@ class EngineHealth:
         )
 
     async def retry(self, engine: str, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Return the result of `attempt`, which is made until the engine works.
+        """Return the result of `attempt`, repeated until the engine works.
 
         Raises:
-            EngineUnavailable: it did not for too long, or nobody waits for it any more.
+            EngineUnavailable: it failed for too long, or the sandbox stops.
         """
         began_s: float | None = None
         try:

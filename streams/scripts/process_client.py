@@ -35,14 +35,14 @@ START_S = 30
 """Time that a process may take to start, on a machine that is busy."""
 
 DYING_S = 1.0
-"""Time that a process may take from the end of its socket to its own end, which says what it died of."""
+"""Time from the end of its socket to the end of a process, whose status says what it died of."""
 
 
 class Reply(NamedTuple):
-    """What became of a request."""
+    """Result of a request."""
 
     lines: list[bytes]
-    """One a call, from the first on, never more; of this request alone."""
+    """One line a call, from the first on; of this request alone."""
 
     refusal: str | None = None
     """Why the script does not compile."""
@@ -58,7 +58,7 @@ class Reply(NamedTuple):
 
     @property
     def is_unread(self) -> bool:
-        """Whether the process died before it read the request, which no script can bring about."""
+        """Whether the process died before it read the request, which no script can cause."""
         return self.fault is not None and self.fault.deaths_to_blame > 0 and not self.is_begun
 
 
@@ -67,7 +67,7 @@ class SandboxProcess:
 
     Args:
         engine: `cel` or `js`.
-        limits: what a script may cost.
+        limits: budgets of scripts.
 
     Raises:
         OSError: it cannot be started.
@@ -75,7 +75,7 @@ class SandboxProcess:
 
     def __init__(self, engine: str, limits: Limits) -> None:
         self.is_lost = False
-        """Whether it is late, dead or talks nonsense, and must be ended."""
+        """Whether it is late, dead or sends nonsense, and must be ended."""
         self._engine = engine
         self._call_s = limits.call_s
         # Closed again if a later step fails, as all of them do where descriptors are short.
@@ -99,7 +99,7 @@ class SandboxProcess:
         return self._process.pid
 
     def is_alive(self) -> bool:
-        """Return whether the process runs; it may have been killed from outside."""
+        """Return True if the process runs; it may have been killed from outside."""
         return self._process.poll() is None
 
     def end(self) -> None:
@@ -117,7 +117,7 @@ class SandboxProcess:
         Args:
             source: the script.
             texts: `[data, ctx, data, ctx, …]`.
-            explain: for each pair, whether `False` is to be explained.
+            explain: for each pair, whether to say why it is `False`.
             seconds: time for all; a pair has no more than the limit of a call.
 
         Returns:
@@ -136,7 +136,7 @@ class SandboxProcess:
             "seconds": seconds,
             "call_s": call_s,
         }
-        # It ends between two calls by itself; late is one that does not get that far.
+        # It stops between two calls by itself; one that does not get that far is late.
         late_s = max(seconds, self._call_s) + (0 if len(explain) == 1 else call_s) + GRACE_S
         return self._ask(orjson.dumps(request) + b"\n" + b"".join(texts), len(explain), late_s)
 
@@ -158,7 +158,7 @@ class SandboxProcess:
                     pass
         except TimeoutError:
             is_late = True
-        except OSError:  # it ended while we spoke
+        except OSError:  # it ended meanwhile
             pass
         used_s = timer.seconds()
         fault = CallFault("limit", self._end_late() if is_late else self._cause_of_death())
@@ -170,14 +170,14 @@ class SandboxProcess:
         )
 
     def _end_late(self) -> str:
-        """End the process, which writes nothing more from here on; return what to say of it."""
+        """Kill the process, so that it writes nothing more; return the message of the fault."""
         self.is_lost = True
         self._process.kill()
         self._process.wait()
         return ENDED_LATE
 
     def _cause_of_death(self) -> str:
-        """Return what the process died of; one that only talks nonsense is ended."""
+        """Return the message of a process that died; kill one that only sends nonsense."""
         self.is_lost = True
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(DYING_S if self._messages.is_closed() else 0)

@@ -1,4 +1,4 @@
-"""Engines whose scripts run in sandbox processes of ours, spoken to over sockets."""
+"""Languages whose scripts run in sandbox processes of ours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from streams.scripts.process_client import Reply
 
 COMPILE_S = 0.5
-"""Time to compile a script; far more than any takes that is meant well."""
+"""Time to compile a script; far more than a reasonable one takes."""
 
 COMPILE_TRIES = 2
 """A fault twice in compiling a script counts: once may be chance."""
@@ -45,12 +45,12 @@ _PLAIN: dict[bytes, ScriptAnswer] = {
 
 
 class ProcessLanguage:
-    """An engine in sandbox processes; see `Language`.
+    """A language whose interpreter runs in sandbox processes; see `Language`.
 
     Args:
-        name: of the engine.
-        limits: what a script may cost.
-        stops_by_itself: whether the engine ends a script in its process when its time is over.
+        name: `cel` or `js`.
+        limits: budgets of scripts.
+        stops_by_itself: whether the interpreter stops a script in its process when its time is over.
     """
 
     def __init__(self, name: str, limits: Limits, *, stops_by_itself: bool) -> None:
@@ -87,16 +87,16 @@ class ProcessLanguage:
             raise EngineFailed(f"{self.name}: the engine does not work: a trivial script {why}")
 
     def _take_compile_fault(self, reply: Reply, faults: list[CallFault]) -> None:
-        """Say whose a fault in compiling is, or let it be tried again.
+        """Decide who is to blame for a fault in compiling, or let it be tried again.
 
         Args:
-            reply: what became of it.
-            faults: those before, to which it is added.
+            reply: of the process.
+            faults: earlier ones, to which it is added.
 
         Raises:
             OverLimits: the script crashes its engine.
             NotCompiled: it takes too much time or memory.
-            EngineFailed: it is not the script's.
+            EngineFailed: the script is not to blame.
         """
         fault = reply.fault
         if fault is None:

@@ -1,6 +1,6 @@
-"""The sandbox processes of one engine: lent out one by one, replaced when they are lost.
+"""Pool of the sandbox processes of one language: lends them out, replaces those that are lost.
 
-One more than are in use may stand ready, so that nobody waits for a start but the first of all.
+A spare one may stand ready beside those in use, so that only the first request waits for a start.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from streams.scripts.process_client import Reply
 
 MAX_UNREAD = 3
-"""So many processes in turn may die before they read a request; then the engine is at fault."""
+"""Processes in a row that may die before they read a request; then the engine is at fault."""
 
 
 class ProcessPool:
-    """Processes that run scripts of one engine. Safe to use from threads, which bound its size.
+    """Processes that run scripts of one language. Thread-safe; the number of threads bounds its size.
 
     Args:
         engine: `cel` or `js`.
-        limits: what a script may cost.
+        limits: budgets of scripts.
         quarantined: whether it is for scripts that went over their limits: then the processes run when
             others do not need the CPU, and none stands ready.
     """
@@ -86,7 +86,7 @@ class ProcessPool:
             else:
                 process = self._start()
             if self._has_spare and not self._idle:
-                with suppress(EngineFailed):  # nobody waits for this one yet
+                with suppress(EngineFailed):  # no request waits for this one yet
                     self._idle.append(self._start())
         return process
 

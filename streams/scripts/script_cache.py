@@ -1,4 +1,4 @@
-"""Every script is compiled once: by its engine, which is started when its first script comes."""
+"""Cache of compiled scripts; starts each language when its first script comes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 MAX_CACHED = 1_000
-"""Scripts kept compiled; a sender of ever new ones must not fill our memory."""
+"""Compiled scripts that are kept; a sender of ever new ones must not fill our memory."""
 
 
 class _LanguageEntry(NamedTuple):
@@ -41,10 +41,10 @@ LANGUAGES = {
 
 
 class ScriptCache:
-    """The engines, and what they compiled. Safe to use from threads.
+    """Started languages and compiled scripts. Thread-safe.
 
     Args:
-        limits: what a script may cost.
+        limits: budgets of scripts.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -77,7 +77,7 @@ class ScriptCache:
         return found
 
     def warm(self, engine: str) -> None:
-        """Start an engine, if there is such a one, before anybody waits for a script of it."""
+        """Start an engine, if it exists, before a script waits for it."""
         if engine not in LANGUAGES:
             return
         try:

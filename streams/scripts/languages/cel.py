@@ -1,7 +1,7 @@
-"""CEL scripts, run by Google's C++ implementation in a sandbox process of ours.
+"""The language CEL, run by Google's C++ implementation in a sandbox process of ours.
 
 It bounds the steps of an expression, but not its memory, and crashes on some deep structures: see
-`child.cel` for what runs there.
+`sandbox_process.cel` for what runs there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CelLanguage(ProcessLanguage):
-    """The engine of CEL scripts.
+    """CEL scripts.
 
     Raises:
         ModuleNotFoundError: cel-expr-python is not installed.

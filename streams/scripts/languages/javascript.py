@@ -1,7 +1,7 @@
-"""JavaScript scripts, run by QuickJS in a sandbox process of ours.
+"""The language JavaScript, run by QuickJS in a sandbox process of ours.
 
 It bounds time and memory, but for some built-in functions, and its wrapper is not safe to use from
-threads: see `child.javascript` for what runs there.
+threads: see `sandbox_process.javascript` for what runs there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class JavaScriptLanguage(ProcessLanguage):
-    """The engine of JavaScript scripts.
+    """JavaScript scripts.
 
     Raises:
         ModuleNotFoundError: quickjs-ng is not installed, or not alone.

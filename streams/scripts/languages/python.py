@@ -1,8 +1,8 @@
-"""Python scripts, run by Monty: an interpreter that has nothing but the language.
+"""The language Python, run by Monty: an interpreter without files, network or modules of the machine.
 
 Monty's pool keeps worker processes of its own; each batch of a script gets a fresh session in one
-of them, so that not even the interpreter's state outlives a batch. See docs/decisions for what
-this costs and what was measured.
+of them, so that not even the interpreter's state outlives a batch. docs/decisions has its
+cost and what was measured.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 GRACE_S = 0.02
-"""Time that the interpreter gets to stop itself before its process is killed."""
+"""Time that the interpreter gets to stop by itself before its process is killed."""
 
 COMPILE_S = 5
 """Time to compile a script; none of it runs yet, so that only a busy machine needs as much."""
@@ -68,17 +68,21 @@ CHECKOUT_S = 30
 UNREADABLE = "its answer cannot be read"
 
 TWIN_SLOWNESS = 4
-"""The twin that explains a failure takes up to this many times the time of the script.
+"""The traced twin of a script takes up to this many times its time.
 
-But no more than a call may take, if it was a short one: then there is no explanation.
+But no more than a call may take, if the script had little time: then there is no explanation.
 """
 
-# A script cannot read a clock or draw lots: calls that slip through the rules raise instead.
-_NO_WORLD: OSPolicy = {"datetime": "call_host", "random_start": "call_host", "sleep": "call_host"}
+# No clock and no randomness: calls that slip through the rules raise instead.
+_NO_CLOCK_OR_RANDOM: OSPolicy = {
+    "datetime": "call_host",
+    "random_start": "call_host",
+    "sleep": "call_host",
+}
 
 
 class PythonLanguage:
-    """Compiles python scripts, and holds the pool that runs them.
+    """Compiles python scripts, and owns the processes that run them.
 
     Raises:
         EngineFailed: the interpreter cannot be started.
@@ -138,7 +142,7 @@ class PythonLanguage:
     def feed(
         self, text: str, texts: list[bytes], seconds: float, *, quarantined: bool = False
     ) -> Feed:
-        """Run a program on `texts` in a fresh session, and return what became of it.
+        """Run a program on `texts` in a fresh session.
 
         Raises:
             EngineFailed: there is no process for it.
@@ -146,7 +150,7 @@ class PythonLanguage:
         memory_bytes = self._limits.memory_bytes + sum(map(len, texts))
         session = (self._quarantined if quarantined else self._pool).checkout(
             limits={"max_feed_duration_secs": seconds, "max_memory": memory_bytes},
-            os_policy=_NO_WORLD,
+            os_policy=_NO_CLOCK_OR_RANDOM,
             assert_message_annotations=False,
         )
         try:
@@ -201,7 +205,7 @@ def _run(
 
 
 def _give_back(session: MontySession) -> None:
-    """Let another have the process of a session; a process that died is replaced by the pool."""
+    """Return the process of a session to the pool, which replaces one that died."""
     try:
         session.__exit__(None, None, None)
     except Exception:  # what the session answered counts all the same
@@ -209,7 +213,7 @@ def _give_back(session: MontySession) -> None:
 
 
 def _fault(error: MontyError) -> CallFault:
-    """Return what an exception means that a program of ours let through: it catches a script's."""
+    """Return the fault that an exception of the interpreter stands for; a script's own are caught inside."""
     message = str(error)
     if isinstance(error, MontyCrashedError):
         if error.timed_out:
@@ -227,7 +231,7 @@ def _fault(error: MontyError) -> CallFault:
 
 
 class Feed(NamedTuple):
-    """What a program printed, line by line, why it stopped short, if it did, and its CPU time."""
+    """Result of a program: the lines that it printed, the fault that stopped it, its CPU time."""
 
     lines: list[str]
     fault: CallFault | None
@@ -269,7 +273,7 @@ class PythonScript:
     def _reasons(
         self, calls: Sequence[ScriptCall], seconds: float, *, quarantined: bool
     ) -> tuple[list[str | None], float]:
-        """Return what the twin says on each of `calls`, None behind its limit, and its CPU time."""
+        """Return the reason for each of `calls`, None behind a limit, and the CPU time of the traced twin."""
         allowed_s = max(seconds, min(seconds * TWIN_SLOWNESS, self._language.call_s))
         lines, _, used_s = self._language.feed(
             self._programs.explain, _texts(calls), allowed_s, quarantined=quarantined

@@ -1,4 +1,4 @@
-"""From the lines that a script's programs print to answers that a person understands."""
+"""Turns the lines that the programs of a script print into answers with a reason."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def explained_answer(line: str, reason: str | None, programs: PythonPrograms) ->
 
 
 class _Seen(NamedTuple):
-    """A comparison that the twin noted."""
+    """A comparison that the traced twin noted."""
 
     comparison: int
     operator: int

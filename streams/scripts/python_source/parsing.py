@@ -1,4 +1,4 @@
-"""Reads a python script into one function of two arguments, whatever form it was written in."""
+"""Parses a python script, in any of its three forms, into one function of two arguments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Start:
 
 
 START: Placed = _Start()
-"""The place of what concerns a script as a whole."""
+"""Place of a problem of the script as a whole."""
 
 
 class SourceText:
@@ -47,7 +47,7 @@ class SourceText:
 
 
 def refuse(source: SourceText, node: Placed, reason: str) -> NoReturn:
-    """Refuse a script for what stands at `node`."""
+    """Refuse a script because of `node`."""
     raise NotCompiled(f"python, {source.place(node.lineno, node.col_offset)}: {reason}")
 
 
@@ -92,7 +92,7 @@ def _parse(source: SourceText) -> list[ast.stmt]:
 def _parse_wrapped(source: SourceText) -> list[ast.stmt] | None:
     """Return an expression that goes over several lines without brackets, if it is one.
 
-    What can stand between either kind of brackets closes neither itself.
+    A text that parses between both kinds of brackets closes neither itself.
     """
     try:
         _parse_text(f"[\n{source.text}\n]", 1)
@@ -154,7 +154,7 @@ def _check_arguments(source: SourceText, function: ast.FunctionDef) -> None:
 
 
 class _Annotations(ast.NodeTransformer):
-    """Drops annotations: they say nothing to the sandbox, and name what it does not know."""
+    """Drops annotations: the sandbox ignores them, and they name types that it does not have."""
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = None

@@ -29,7 +29,7 @@ TRUE, FALSE, NONE = "1", "0", "n"
 
 
 class PythonPrograms(NamedTuple):
-    """What to run for a script, and how to read what it prints."""
+    """The programs of a script, and the tables to read what they print."""
 
     answer: str
     """Prints `1`, `0`, `n`, `["other", type, value]`, `["error", type, message]` or
@@ -82,7 +82,7 @@ def _program(function: ast.FunctionDef, main: str) -> str:
 
 
 def _made(function: ast.FunctionDef, replaced: list[str]) -> ast.FunctionDef:
-    """Return the function that makes the script's, in whose scope some builtins are replaced."""
+    """Return the function that makes the script's function, with some builtins replaced in its scope."""
     body: list[ast.stmt] = [
         ast.Assign([ast.Name(name, ast.Store())], ast.Name(f"_duly_{name}", ast.Load()))
         for name in replaced

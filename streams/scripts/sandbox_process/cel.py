@@ -1,4 +1,4 @@
-"""CEL scripts: expressions over data and ctx, which have no state and no way out by design."""
+"""Interpreter of CEL scripts: expressions over data and ctx, without state or side effects by design."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MISSING_KEY = re.compile(r'NOT_FOUND: Key not found in map : "?(.*?)"?$', re.DO
 
 
 class CelInterpreter:
-    """The CEL engine."""
+    """Compiles CEL expressions with Google's C++ implementation."""
 
     def __init__(self) -> None:
         names = {"data": cel.Type.DYN, "ctx": cel.Type.DYN}
@@ -52,7 +52,7 @@ class CelInterpreter:
                 )
                 for one in find_comparisons(source)
             ]
-        except RuntimeError:  # a part of it means nothing alone
+        except RuntimeError:  # a part of it does not compile alone
             return []
 
 
@@ -114,7 +114,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _show(kind: str, value: Any) -> str:
-    """Return a value as CEL would write it, as far as it is short."""
+    """Return a value as CEL would write it, if it is short."""
     if isinstance(value, str):
         return orjson.dumps(value[:80]).decode()
     if isinstance(value, bool) or value is None:

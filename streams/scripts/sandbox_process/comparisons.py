@@ -1,7 +1,7 @@
 """Finds the comparisons that decide an expression in the syntax that CEL and JavaScript share.
 
-Only what is certain without a grammar: operands of `&&` on the top level, each with one comparison
-on its own top level. Whatever else there is (`||`, `?:`, a regular expression), nothing is found.
+It finds only what is certain without a grammar: operands of `&&` on the top level, each with one
+comparison on its own top level. With anything else (`||`, `?:`, a regular expression) it finds nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a language is to the sandbox process, and how its answers are written."""
+"""Interface of the interpreters in a sandbox process, and the format of their answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LimitReached(Exception):
 
 
 class RunnableScript(Protocol):
-    """A compiled script."""
+    """A script that an interpreter has compiled."""
 
     def call(self, data: bytes, ctx: bytes, *, explain: bool) -> bytes:
         """Return the line of one call, which sees nothing of any other.
@@ -32,7 +32,7 @@ class RunnableScript(Protocol):
         Args:
             data: JSON of the event's data.
             ctx: JSON of its context.
-            explain: whether `False` is to be explained.
+            explain: whether to say why it is `False`.
 
         Raises:
             LimitReached: it went over its time or memory.
@@ -41,7 +41,7 @@ class RunnableScript(Protocol):
 
 
 class Interpreter(Protocol):
-    """An engine in this process."""
+    """Compiles and runs the scripts of one language inside this process."""
 
     call_s: float
     """CPU time of one call in seconds, for an engine that can bound it; it may change."""
@@ -50,8 +50,8 @@ class Interpreter(Protocol):
         """Return the script ready to be called.
 
         Raises:
-            ScriptRefused: it cannot be.
-            LimitReached: not within its time or memory.
+            ScriptRefused: it does not compile.
+            LimitReached: compiling went over its time or memory.
         """
         ...
 

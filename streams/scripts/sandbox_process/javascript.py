@@ -1,6 +1,6 @@
-"""JavaScript scripts, each call in a context of its own.
+"""Interpreter of JavaScript scripts: QuickJS, with a new context for each call.
 
-A context is dear (0.1 ms), but a cheaper wall does not hold: scripts of one context share its
+A context costs 0.1 ms, but a cheaper separation does not hold: scripts of one context share its
 prototypes and globals, and even where all of them are frozen there are setters of the engine
 behind them, as `Error.prepareStackTrace`, that keep what they are given.
 """
@@ -59,7 +59,7 @@ _BODY = _Form(("(data, ctx) => {", "}"), ("function (data, ctx) {{", "}}"))
 
 
 class JavaScriptInterpreter:
-    """The JavaScript engine.
+    """Compiles JavaScript with QuickJS.
 
     Args:
         memory_bytes: memory of one call.
@@ -90,7 +90,7 @@ class JavaScriptInterpreter:
         raise ScriptRefused(refusal or "")
 
     def evaluate(self, brackets: tuple[str, str], source: str, *, show: bool = False) -> Any:
-        """Return the judge of a script, in a new context.
+        """Return the function that calls a script and encodes its answer, in a new context.
 
         Raises:
             quickjs.JSException: the script does not compile.

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from streams.scripts.sandbox_process.interpreter import Interpreter, RunnableScript
 
 MAX_LINE_BYTES = 4_096
-"""A pass ends early where a line might not fit any more."""
+"""A pass ends early if another line might not fit."""
 
 MAX_CACHED = 200
-"""Scripts kept compiled; the worker compiles no more often than it must, too."""
+"""Compiled scripts that are kept; the worker caches what it compiled, too."""
 
 
 class Output:
@@ -42,17 +42,17 @@ class Output:
         self._begin_lines(0)
 
     def begin(self, number: int) -> None:
-        """Forget the answers of the request before, and begin those of this one."""
+        """Discard the answers of the previous request, and begin those of this one."""
         COUNTER.pack_into(self._memory, NUMBER.size, 0)
         NUMBER.pack_into(self._memory, 0, number)
         self._begin_lines(number)
 
     def has_room(self) -> bool:
-        """Return whether another line fits, whatever it says."""
+        """Return True if another line fits, whatever it says."""
         return self._end + MAX_LINE_BYTES < OUTPUT_BYTES
 
     def write(self, line: bytes) -> None:
-        """Add the line of the next call; it counts when all of it is there."""
+        """Add the line of the next call; it counts once all of it is there."""
         text = line_mark(self._number, self._lines) + line + b"\n"
         end = self._end + len(text)
         self._memory[self._end : end] = text
@@ -91,7 +91,7 @@ class Server:
             script = self._script(request["source"])
             for number, explain in enumerate(request["explain"]):
                 is_over = time.monotonic() > until_s or not self._output.has_room()
-                if is_over and number:  # one is always answered, lest nothing ever is
+                if is_over and number:  # one is always answered, or no pass would get on
                     break
                 data, ctx = texts[2 * number : 2 * number + 2]
                 self._output.write(script.call(data, ctx, explain=explain))
@@ -111,7 +111,7 @@ class Server:
 
 
 def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) -> None:
-    """Run the process of an interpreter.
+    """Run a sandbox process.
 
     Args:
         name: `cel` or `js`.
@@ -124,7 +124,7 @@ def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) ->
     output = Output(int(output_fd))
     connection = socket.socket(fileno=int(socket_fd))
     os.close(int(output_fd))
-    # What is loaded at the first call must be there before no file can be opened any more.
+    # The first call loads modules, which must happen before files can no longer be opened.
     interpreter.compile("true").call(b"{}", b"{}", explain=True)
     drop_privileges(int(parent), int(memory))
     connection.sendall(b'["ready"]\n')
