@@ -45,6 +45,12 @@ class Limits:
     suspension_ms: int = 60_000
     """Length of a first suspension: the script is not run, its calls are answered `limit` at once."""
 
+    engine_reply_ms: int = 10_000
+    """Time in which the python interpreter must reply to any request, also one that runs no script.
+
+    A frozen process is found out by it. The time of a call, with its grace, is far shorter.
+    """
+
     @property
     def call_s(self) -> float:
         """Time of one call in seconds."""

@@ -157,10 +157,10 @@ def test_no_more_lines_than_calls_are_taken(process: SandboxProcess) -> None:
 @pytest.mark.parametrize("engine", SOURCES)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_an_idle_process_that_is_lost_costs_no_answer(
-    fresh_ask: Asker, engine: str, number: signal.Signals
+    ask_with_short_replies: Asker, engine: str, number: signal.Signals
 ) -> None:
     def ask(*ns: int) -> list[str]:
-        return asyncio.run(judged(fresh_ask.sandbox, engine, *ns))
+        return asyncio.run(judged(ask_with_short_replies.sandbox, engine, *ns))
 
     assert ask(*[0] * 40) == ["false"] * 40
     for child in psutil.Process().children():

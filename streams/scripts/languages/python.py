@@ -91,8 +91,8 @@ class PythonLanguage:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._smallest = read_script("True").answer
-        self._pool = _pool(1, limits.processes + TRIALS)
-        self._quarantined = _pool(0, 1)
+        self._pool = _pool(1, limits.processes + TRIALS, limits)
+        self._quarantined = _pool(0, 1, limits)
 
     @property
     def call_s(self) -> float:
@@ -171,7 +171,7 @@ class PythonLanguage:
         return Feed(marked_lines(printed.output, mark, len(texts) // 2), fault, used_s)
 
 
-def _pool(least: int, most: int) -> Monty:
+def _pool(least: int, most: int, limits: Limits) -> Monty:
     """Return a started pool of so many processes.
 
     Raises:
@@ -181,7 +181,7 @@ def _pool(least: int, most: int) -> Monty:
         min_processes=least,
         max_processes=most,
         checkout_timeout=CHECKOUT_S,
-        request_timeout=10,  # a backstop: the limit of a feed, with its grace, is far shorter
+        request_timeout=limits.engine_reply_ms / 1_000,
         feed_duration_limit_grace=GRACE_S,
     )
     try:

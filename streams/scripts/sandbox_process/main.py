@@ -133,9 +133,11 @@ def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) ->
 
 def _interpreter(name: str, memory_bytes: int) -> Interpreter:
     languages: dict[str, Callable[[], Interpreter]] = {
-        "cel": lambda: import_module("streams.scripts.sandbox_process.cel").CelInterpreter(),
+        "cel": lambda: import_module(
+            "streams.scripts.sandbox_process.cel_interpreter"
+        ).CelInterpreter(),
         "js": lambda: import_module(
-            "streams.scripts.sandbox_process.javascript"
+            "streams.scripts.sandbox_process.javascript_interpreter"
         ).JavaScriptInterpreter(memory_bytes),
     }
     return languages[name]()
