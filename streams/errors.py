@@ -3,9 +3,12 @@
 DulyError                   70  something inside is wrong: restart the worker
 ├── SettingsError            2  a setting is missing, malformed or unsafe
 ├── ShadowedPackage          2  another package hides one of ours
+├── NotFound                 2  the broker does not hold what a command names
 ├── BrokerError              4  the broker is not as the worker needs it
 │   ├── BrokerUnavailable    4  nobody answers there
+│   ├── NoTopic              4  a topic does not exist
 │   ├── TopicMismatch        4  a topic exists with settings that would judge runs wrongly
+│   ├── IncompleteRead       4  a topic cannot be read to its end
 │   └── UnreadableRecords    4  a batch that no codec here can read
 ├── UnreadableState         70  a record of the changelog is not the state of a run
 └── LeaseLost               70  this process stood still for longer than its session
@@ -37,6 +40,12 @@ class ShadowedPackage(DulyError):
     exit_code = EXIT_SETTINGS
 
 
+class NotFound(DulyError):
+    """The broker holds nothing of the name that was given; the message lists what it holds."""
+
+    exit_code = EXIT_SETTINGS
+
+
 class BrokerError(DulyError):
     """The broker is not as the worker needs it."""
 
@@ -45,6 +54,14 @@ class BrokerError(DulyError):
 
 class BrokerUnavailable(BrokerError):
     """No broker answers at the address, or it refuses us."""
+
+
+class NoTopic(BrokerError):
+    """A topic does not exist; a client that only looked for it could create it, and wrong."""
+
+
+class IncompleteRead(BrokerError):
+    """A topic cannot be read whole; to judge a part of it would be to guess."""
 
 
 class TopicMismatch(BrokerError):

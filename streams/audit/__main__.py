@@ -1,4 +1,4 @@
-"""`python -m streams.audit`: exit 0 if all is sound, 1 if not, 2 and 4 as the worker does."""
+"""`python -m streams.audit`: exit 0 if sound, 1 if not, 2 and 4 as the worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXIT_NOT_SOUND = 1
 
 
 def main() -> int:
-    """Audit what the settings name; return the exit code."""
+    """Audit the topics that the settings name; return the exit code."""
     arguments = _parser().parse_args()
     try:
         settings = _settings(arguments)
@@ -33,8 +33,8 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m streams.audit",
-        description="Judge the events topic anew and compare with the verdicts that were said. "
-        "Connection and defaults of flow options are those of the worker: DULY_*.",
+        description="Judge the events topic anew and compare with the verdicts that workers wrote. "
+        "Connection and default flow options are those of the worker: DULY_*.",
     )
     parser.add_argument("--bootstrap", help="brokers, host:port; by default DULY_BROKER")
     parser.add_argument("--prefix", help="of the topics; by default DULY_TOPIC_PREFIX")
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=PATIENCE_S,
         metavar="SECONDS",
-        help="how long to wait for verdicts that may be on their way (%(default)s)",
+        help="how long to wait for verdicts that are not written yet (%(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print an object instead of a table")
     return parser

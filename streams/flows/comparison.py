@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.units import NS_PER_MS
 from streams.agents.events.decoder import Decoder
-from streams.audit.auditor import roomy_sandbox
-from streams.audit.history import read_history
-from streams.audit.logs import open_logs
-from streams.audit.spans import Place, begun_before, places_of, span_of, take_verdicts
-from streams.audit.stated import StatedVerdicts
 from streams.cli.instants import day_and_time
 from streams.cli.output import count_of, spaced
 from streams.cli.terminal import STATUS_SIGNS
 from streams.flows.files import InvalidFlowFile, check_scripts
+from streams.flows.history import read_history
+from streams.kafka.log_spans import CoPartition, begun_before, co_partitions, span_of, take_verdicts
+from streams.kafka.topic_reader import open_reader
+from streams.kafka.written import WrittenVerdicts
 from streams.replay.what_if import RunChange, Said, WhatIf
+from streams.scripts.offline import offline_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.audit.logs import Logs
     from streams.flows.files import FlowFile
+    from streams.kafka.topic_reader import TopicReader
     from streams.scripts.sandbox import Sandbox
     from streams.settings.worker import Settings
 
@@ -90,20 +90,20 @@ async def compare_flows(
         InvalidFlowFile: a script of a file does not compile.
         BrokerUnavailable: the broker cannot be reached, or a topic is not there.
     """
-    async with roomy_sandbox() as sandbox, open_logs(settings) as logs:
+    async with offline_sandbox() as sandbox, open_reader(settings) as reader:
         await _check(files, sandbox)
         flows = {file.flow for file in files}
-        history = await read_history(logs)
+        history = await read_history(reader, settings)
         before, notes = history.definitions(settings.flow_options)
         after, _ = history.definitions(settings.flow_options, without=flows)
         for file in files:
             after.publish(file.definition)
         comparison = Comparison(notes=notes)
         now_ns = time.time_ns() if until_ms is None else until_ms * NS_PER_MS
-        places = await places_of(logs)
+        places = await co_partitions(settings)
         for place in places:
             what_if = WhatIf(place.events, before, after, flows=flows, evaluate=sandbox.evaluate)
-            reading = _Reading(logs, place, len(places), since_ms, until_ms)
+            reading = _Reading(reader, place, len(places), since_ms, until_ms)
             await reading.judge(what_if, now_ns, comparison)
         comparison.changes.sort(key=lambda change: (change.life.opened_at_ns, change.life))
         return comparison
@@ -113,23 +113,23 @@ async def compare_flows(
 class _Reading:
     """One partition on its way from the log into a comparison."""
 
-    logs: Logs
-    place: Place
+    reader: TopicReader
+    place: CoPartition
     partitions: int
     since_ms: int | None
     until_ms: int | None
 
     async def judge(self, what_if: WhatIf, now_ns: int, comparison: Comparison) -> None:
-        logs, events = self.logs, self.place.events
-        span = await span_of(logs, self.place, self.since_ms, self.until_ms)
+        reader, events = self.reader, self.place.events
+        span = await span_of(reader, self.place, self.since_ms, self.until_ms)
         decoder = Decoder(events.topic, events.partition, self.partitions)
-        async for batch in logs.read(events, span.end, span.begin):
+        async for batch in reader.read(events, span.end, span.begin):
             await what_if.take(decoder.decode(batch).records)
         await what_if.run_on(now_ns)
-        stated = StatedVerdicts()
+        written = WrittenVerdicts()
         if span.since_ms is not None:
-            await take_verdicts(logs, self.place, span, stated)
-        left_out = await begun_before(logs, self.place, span, what_if.lives, stated)
+            await take_verdicts(reader, self.place, span, written)
+        left_out = await begun_before(reader, self.place, span, what_if.lives, written)
         comparison.runs += len(what_if.lives)
         comparison.left_out += sum(life[:2] in left_out for life in what_if.lives)
         comparison.changes += what_if.changes(left_out)

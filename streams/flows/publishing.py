@@ -15,16 +15,17 @@ from schemas.encoding import encode_json
 from schemas.limits import VERSION
 from schemas.topics import DEFINITIONS
 from streams.cli.exit_codes import NotThere
-from streams.cli.kafka import broker_errors, newest_records
 from streams.engine.definitions.registry import SETTLED_NS, published_version
+from streams.kafka.broker_errors import broker_errors
 from streams.kafka.client import client_options
+from streams.kafka.topic_reader import newest_records
 from streams.kafka.topics import full_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from streams.cli.kafka import Stored
     from streams.flows.files import FlowFile
+    from streams.kafka.topic_reader import Stored
     from streams.settings.worker import Settings
 
 

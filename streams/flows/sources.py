@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.audit.history import read_history
-from streams.audit.logs import open_logs
 from streams.cli.exit_codes import NotThere
 from streams.cli.kafka import command_settings
 from streams.engine.definitions.definition import Definition, Options
 from streams.flows.files import load_flow_file
+from streams.flows.history import read_history
+from streams.kafka.topic_reader import open_reader
 from streams.settings.worker import load_settings
 
 if TYPE_CHECKING:
@@ -97,12 +97,12 @@ class _Known(NamedTuple):
 
 
 async def _read_known(settings: Settings) -> _Known:
-    async with open_logs(settings) as logs:
-        history = await read_history(logs)
+    async with open_reader(settings) as reader:
+        history = await read_history(reader, settings)
     definitions, _ = history.definitions(settings.flow_options)
     versions: dict[str, list[str]] = {flow: [] for flow in definitions.flows()}
-    for lesson in history.lessons:
-        flow, _, version = lesson.key.decode(errors="replace").partition("@")
+    for record in history.records:
+        flow, _, version = record.key.decode(errors="replace").partition("@")
         if version and version not in versions.get(flow, [version]):
             versions[flow].append(version)
     return _Known(definitions, versions)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from streams.audit.recomputation import judge
-from streams.audit.stated import Life, life_of
 from streams.cli.terminal import reasons
 from streams.engine.partition import Partition
 from streams.engine.records import Record
 from streams.engine.run.codec import read_header
 from streams.engine.run.timers import OUTAGE_NS
+from streams.kafka.written import Life, life_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence

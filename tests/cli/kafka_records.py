@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-from streams.audit.logs import open_logs
+from streams.kafka.topic_reader import open_reader, topic_partitions
 from streams.kafka.topics import full_name
 from streams.settings.worker import load_settings
 
@@ -57,11 +57,12 @@ def read(topic: Topic) -> list[Any]:
     """Return all `aiokafka.ConsumerRecord`s of a topic, partition by partition."""
 
     async def collect() -> list[Any]:
-        async with open_logs(load_settings()) as logs:
+        settings = load_settings()
+        async with open_reader(settings) as reader:
             return [
                 record
-                for partition in await logs.partitions(topic)
-                async for batch in logs.read(partition, await logs.ends(partition))
+                for partition in await topic_partitions(topic, settings)
+                async for batch in reader.read(partition, await reader.end_offset(partition))
                 for record in batch
             ]
 

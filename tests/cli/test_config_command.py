@@ -71,7 +71,7 @@ def test_a_misspelt_setting_is_named_and_one_of_the_sdk_is_not(
     result = duly("config", "show")
     assert result.exit_code == 0
     assert result.stderr == (
-        "warning: DULY_PARTITION is no setting of the worker; did you mean DULY_PARTITIONS?\n"
+        "warning: DULY_PARTITION is not a setting of the worker; did you mean DULY_PARTITIONS?\n"
     )
 
 

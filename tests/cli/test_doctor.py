@@ -148,7 +148,7 @@ def test_topics_that_are_not_there_yet_are_warnings(duly: Duly, topic_prefix: st
     result = duly("doctor", "--json")
     assert result.exit_code == 0
     found = findings(result, "topics")
-    advice = "is not there: the first worker creates it, or `duly topics apply`"
+    advice = "does not exist: the first worker creates it, or `duly topics apply`"
     assert ("warning", f"{topic_prefix}flow-events.v1 {advice}") in found
     assert len(found) == 5
     assert findings(result, "worker") == []

@@ -11,15 +11,15 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.topics import DEFINITIONS
 from schemas.v1.definition_record import DefinitionRecord
-from streams.cli.kafka import newest_records
 from streams.flows.files import parse_flow
+from streams.kafka.topic_reader import newest_records
 from streams.settings.worker import load_settings
 from tests.cli.conftest import FLOW
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.cli.kafka import Stored
+    from streams.kafka.topic_reader import Stored
     from tests.cli.conftest import Duly
 
 

@@ -208,14 +208,14 @@ def test_what_a_worker_did_not_say_is_told_and_exit_1(duly: Duly, unjudged: Sett
     assert result.exit_code == 1
     assert json.loads(result.stdout)["status"] == "passed"
     assert "error: lost: pair/run-" in result.stderr
-    assert result.stderr.endswith(": 1 implied by the log, never said\n")
+    assert result.stderr.endswith(": 1 implied by the log, never written\n")
 
 
 def test_a_record_that_is_no_verdict_is_told_and_exit_1(duly: Duly, unjudged: Settings) -> None:
     send(Sent(VERDICTS, PARTITION, b"k", b"nonsense"))
     result = duly("replay", "--topic", full_name(EVENTS, unjudged))
     assert result.exit_code == 1
-    assert "error: unexpected: a record: it is no verdict (" in result.stderr
+    assert "error: unexpected: a record: it is not a verdict (" in result.stderr
 
 
 def test_a_record_that_is_no_definition_is_noted(duly: Duly, unjudged: Settings) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.terminal import data, say, verdict_line
+from streams.cli.terminal import complain, data, say, verdict_line
 
 if TYPE_CHECKING:
     from streams.cli.demo.expectations import Expectations
@@ -98,10 +98,12 @@ async def _watch(
 ) -> None:
     """Show verdicts as they come, until every order has the one that it deserves, or too long."""
     from streams.cli.demo.setup import DemoFailed
-    from streams.cli.verdict_reader import Wanted, follow_verdicts
+    from streams.kafka.verdict_reader import follow_verdicts
 
     until = time.monotonic() + SHOW_LIMIT_S
-    async with aclosing(follow_verdicts(settings, Wanted(), from_beginning=True)) as verdicts:
+    async with aclosing(
+        follow_verdicts(settings, from_beginning=True, on_unreadable=complain)
+    ) as verdicts:
         async for batch in verdicts:
             for incoming in batch:
                 _show(incoming.verdict, expectations)

@@ -11,10 +11,10 @@ from rich.text import Text
 from streams.cli.dev.files import FlowWatch, Tail
 from streams.cli.exit_codes import ExitCode
 from streams.cli.terminal import complain, data, say, talk, verdict_line
-from streams.cli.verdict_reader import Wanted, follow_verdicts
 from streams.errors import DulyError
 from streams.flows.files import InvalidFlowFile, check_scripts, load_flow_file
 from streams.flows.publishing import publish
+from streams.kafka.verdict_reader import follow_verdicts
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
 
@@ -79,7 +79,7 @@ async def _show_worker(worker: ServerProcess) -> None:
 
 
 async def _show_verdicts(settings: Settings) -> None:
-    async with aclosing(follow_verdicts(settings, Wanted())) as verdicts:
+    async with aclosing(follow_verdicts(settings, on_unreadable=complain)) as verdicts:
         async for batch in verdicts:
             for incoming in batch:
                 data().print(verdict_line(incoming.verdict))

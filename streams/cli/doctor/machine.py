@@ -1,4 +1,4 @@
-"""This machine: Python, the packages of the worker, script engines and settings."""
+"""Checks of this machine: Python, installed packages, script engines and settings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAMPLES = {"python": "True", "cel": "true", "js": "true"}
 
 
 def check_versions() -> Iterator[Finding]:
-    """Yield the versions of Python, Duly and all that a worker needs."""
+    """Yield the versions of Python, Duly and the packages that a worker needs."""
     system = f"{platform.system()} {platform.machine()}"
     version = metadata.version(DISTRIBUTION)
     yield Finding("machine", "ok", f"duly {version}, Python {platform.python_version()}, {system}")
@@ -51,7 +51,7 @@ def check_versions() -> Iterator[Finding]:
 
 
 async def check_engines() -> list[Finding]:
-    """Return which script engines a worker on this machine has."""
+    """Return the script engines that work on this machine."""
     sandbox = create_sandbox(Limits())
     await sandbox.start()
     try:
@@ -72,7 +72,7 @@ async def check_engines() -> list[Finding]:
 
 
 def check_settings() -> Iterator[Finding]:
-    """Yield whether the settings can be used, and variables that may be misspelt."""
+    """Yield errors in the settings, and variables that may be misspelt."""
     try:
         settings = effective_settings(load_settings(), os.environ)
     except SettingsError as error:
@@ -88,7 +88,7 @@ def check_settings() -> Iterator[Finding]:
 
 
 def _requirements() -> Iterator[Requirement]:
-    """Yield what the worker and the command line need on this machine."""
+    """Yield the requirements of the worker and the command line on this machine."""
     seen: set[str] = set()
     for text in metadata.requires(DISTRIBUTION) or ():
         requirement = Requirement(text)

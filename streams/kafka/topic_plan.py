@@ -1,11 +1,10 @@
-"""What `duly topics apply` would do, and what it would leave as it is although it differs."""
+"""Compares the registry of topics with the broker: what to create, what differs, what is refused."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from schemas.topics import TOPICS, Topic
-from streams.cli.output import columns
 from streams.kafka.topics import (
     Found,
     admin_client,
@@ -16,32 +15,30 @@ from streams.kafka.topics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from streams.settings.worker import Settings
 
 Action = Literal["create", "keep", "refuse"]
-"""`keep` leaves a topic as it is; `refuse` ends `apply`, and every worker, with exit 4."""
-
-_SIGNS: dict[Action, str] = {"create": "+", "keep": "=", "refuse": "✗"}
+"""`keep` leaves a topic as it is; `refuse` ends `duly topics apply` and every worker with exit 4."""
 
 
 class Difference(NamedTuple):
-    """A setting of a topic that is not as a new topic would have it."""
+    """A setting of a topic that a new topic would have otherwise."""
 
     setting: str
     wanted: str
     found: str
 
 
-class Planned(NamedTuple):
-    """What `apply` would do about one topic.
+class PlannedTopic(NamedTuple):
+    """What `ensure_topics` would do about one topic.
 
     Attributes:
         topic: its full name.
-        action: what happens.
-        settings: what a new topic gets: partitions, replicas and Kafka's topic settings.
-        differences: what an existing topic has otherwise; never changed.
+        action: what would be done.
+        settings: those of a new topic: partitions, replicas and Kafka's topic settings.
+        differences: settings that an existing topic has otherwise; never changed.
         reason: why it is refused and what to do, else None.
     """
 
@@ -51,32 +48,18 @@ class Planned(NamedTuple):
     differences: list[Difference]
     reason: str | None
 
+    @property
+    def differs(self) -> bool:
+        """True if the topic is kept although it differs."""
+        return self.action == "keep" and bool(self.differences)
+
     def as_object(self) -> dict[str, Any]:
-        """Return it as what JSON can say."""
+        """Return the plan as a JSON object."""
         return self._asdict() | {"differences": [found._asdict() for found in self.differences]}
 
-    def as_lines(self) -> Iterator[str]:
-        """Yield it as text."""
-        sign = "~" if self.action == "keep" and self.differences else _SIGNS[self.action]
-        yield f"{sign} {self.topic}: {self._sentence()}"
-        if self.action == "create":
-            yield from (f"    {line}" for line in columns(self.settings.items()))
-        else:
-            rows = (
-                (d.setting, f"is {d.found}", f"a new one: {d.wanted}") for d in self.differences
-            )
-            yield from (f"    {line}" for line in columns(rows))
 
-    def _sentence(self) -> str:
-        if self.action == "create":
-            return "would be created"
-        if self.reason:
-            return self.reason.removeprefix(f"{self.topic}: ")
-        return "differs, and would not be changed" if self.differences else "is right"
-
-
-async def plan_topics(settings: Settings) -> list[Planned]:
-    """Compare the registry of topics with what the broker has; nothing is changed.
+async def plan_topics(settings: Settings) -> list[PlannedTopic]:
+    """Compare the registry of topics with the broker; change nothing.
 
     Raises:
         BrokerUnavailable: nobody answers at `DULY_BROKER`, or it refuses us.
@@ -90,11 +73,13 @@ async def plan_topics(settings: Settings) -> list[Planned]:
     ]
 
 
-def _planned(topic: Topic, found: Found | None, replication: int, settings: Settings) -> Planned:
+def _planned(
+    topic: Topic, found: Found | None, replication: int, settings: Settings
+) -> PlannedTopic:
     name = full_name(topic, settings)
     wanted = _wanted(topic, replication, settings)
     if found is None:
-        return Planned(name, "create", wanted, [], None)
+        return PlannedTopic(name, "create", wanted, [], None)
     reason = why_refused(topic, found, settings)
     has = _has(found)
     differences = [
@@ -102,7 +87,7 @@ def _planned(topic: Topic, found: Found | None, replication: int, settings: Sett
         for setting, value in wanted.items()
         if has.get(setting) != value
     ]
-    return Planned(name, "refuse" if reason else "keep", wanted, differences, reason)
+    return PlannedTopic(name, "refuse" if reason else "keep", wanted, differences, reason)
 
 
 def _wanted(topic: Topic, replication: int, settings: Settings) -> dict[str, str]:

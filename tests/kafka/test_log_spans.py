@@ -1,20 +1,20 @@
-"""What workers had said before the audit began speaks of events that the audit judges."""
+"""Verdicts written before the audit began are about events that the audit judges."""
 
 from __future__ import annotations
 
 import pytest
 from aiokafka import TopicPartition
 
-from streams.audit.logs import IncompleteRead
-from streams.audit.spans import Place, Span, check_end
-from streams.audit.stated import StatedVerdicts
+from streams.errors import IncompleteRead
+from streams.kafka.log_spans import CoPartition, Span, check_end
+from streams.kafka.written import WrittenVerdicts
 from tests.audit.records import verdict, written
 
-PLACE = Place(*(TopicPartition(topic, 2) for topic in ("events", "verdicts", "letters")))
+PLACE = CoPartition(*(TopicPartition(topic, 2) for topic in ("events", "verdicts", "letters")))
 
 
-def _said(*source_offsets: int) -> StatedVerdicts:
-    stated = StatedVerdicts()
+def _said(*source_offsets: int) -> WrittenVerdicts:
+    stated = WrittenVerdicts()
     stated.take(
         written(
             *(
@@ -29,7 +29,7 @@ def _said(*source_offsets: int) -> StatedVerdicts:
 def test_a_log_that_ends_before_what_was_judged_of_it_is_refused():
     """The audit once judged four verdicts where many were due, and called that sound."""
     with pytest.raises(IncompleteRead) as refused:
-        check_end(PLACE, Span(0, 10, said_end=3), _said(5, 9, 10))
+        check_end(PLACE, Span(0, 10, verdicts_end=3), _said(5, 9, 10))
     assert str(refused.value).startswith("verdicts, partition 2, offset 2: ")
     assert "decided at offset 10 of events, whose partition ended at 10" in str(refused.value)
 
@@ -37,9 +37,11 @@ def test_a_log_that_ends_before_what_was_judged_of_it_is_refused():
 @pytest.mark.parametrize(
     ("span", "said"),
     [
-        pytest.param(Span(0, 10, said_end=3), (5, 8, 9), id="all within"),
-        pytest.param(Span(0, 10, said_end=2), (5, 9, 30), id="said after the audit began"),
-        pytest.param(Span(0, 10, until_ms=1, said_end=3), (5, 9, 30), id="a span was asked for"),
+        pytest.param(Span(0, 10, verdicts_end=3), (5, 8, 9), id="all within"),
+        pytest.param(Span(0, 10, verdicts_end=2), (5, 9, 30), id="said after the audit began"),
+        pytest.param(
+            Span(0, 10, until_ms=1, verdicts_end=3), (5, 9, 30), id="a span was asked for"
+        ),
         pytest.param(Span(0, 0), (), id="nothing at all"),
     ],
 )

@@ -1,8 +1,8 @@
-"""Produces what became a dead letter again, as it came, unless it would only come back."""
+"""Produces the originals of dead letters again, unless a worker would refuse them again."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
@@ -10,48 +10,59 @@ from schemas.errors import InvalidEvent
 from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS, MAX_MESSAGE_BYTES
 from schemas.wire import check_key, decode_event
-from streams.cli.kafka import broker_errors, require_topic
+from streams.kafka.broker_errors import broker_errors
 from streams.kafka.client import client_options
+from streams.kafka.topic_reader import topic_partitions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from streams.cli.dead_letters.dead_letters import Letter
+    from streams.kafka.dead_letter_reader import StoredDeadLetter
     from streams.settings.worker import Settings
 
 
-class Retried(NamedTuple):
-    """What became of one letter.
+Outcome = Literal["planned", "produced", "refused"]
+
+
+class Retry(NamedTuple):
+    """The retry of one dead letter.
 
     Attributes:
-        letter: the letter; it stays in its topic.
-        run_id: of the event, if the letter holds one.
+        dead_letter: stays in its topic.
         topic: the events topic.
+        run_id: of the event, if the original is one.
         partition: where the record belongs by its key; None if it is refused.
         offset: where it was written; None if it was not.
         refusal: why it would become a dead letter again, so that it was not produced.
     """
 
-    letter: Letter
+    dead_letter: StoredDeadLetter
     topic: str
     run_id: str | None = None
     partition: int | None = None
     offset: int | None = None
     refusal: str | None = None
 
+    @property
+    def outcome(self) -> Outcome:
+        """Whether it was produced, would be, or was refused."""
+        if self.refusal is not None:
+            return "refused"
+        return "planned" if self.offset is None else "produced"
 
-async def retry(
-    letters: AsyncIterator[Letter], settings: Settings, *, dry_run: bool
-) -> AsyncGenerator[Retried]:
-    """Produce the originals of letters to the events topic, one after the other.
 
-    Each is checked first as a worker checks it, and acknowledged before it is yielded.
+async def retry_dead_letters(
+    dead_letters: AsyncIterator[StoredDeadLetter], settings: Settings, *, dry_run: bool
+) -> AsyncGenerator[Retry]:
+    """Produce the originals of dead letters to the events topic, one after the other.
+
+    Each is checked first as a worker checks it, and is acknowledged before it is yielded.
 
     Raises:
         BrokerUnavailable: the broker cannot be reached, or did not acknowledge.
         NoTopic: there is no events topic.
     """
-    partitions = await require_topic(EVENTS, settings)
+    partitions = await topic_partitions(EVENTS, settings)
     producer: Any = AIOKafkaProducer(
         **client_options(settings),
         acks="all",
@@ -61,30 +72,30 @@ async def retry(
     with broker_errors(settings):
         await producer.start()
         try:
-            async for letter in letters:
-                planned = _plan(letter, partitions[0].topic, len(partitions))
+            async for dead_letter in dead_letters:
+                planned = _plan(dead_letter, partitions[0].topic, len(partitions))
                 if planned.refusal is not None or dry_run:
                     yield planned
                     continue
                 written = await producer.send_and_wait(
                     planned.topic,
-                    letter.value,
-                    key=letter.key,
+                    dead_letter.value,
+                    key=dead_letter.key,
                     partition=planned.partition,
-                    headers=letter.headers,
+                    headers=dead_letter.headers,
                 )
                 yield planned._replace(offset=written.offset)
         finally:
             await producer.stop()
 
 
-def _plan(letter: Letter, topic: str, partitions: int) -> Retried:
-    """Check a letter's original by what every worker checks without knowing the run."""
+def _plan(dead_letter: StoredDeadLetter, topic: str, partitions: int) -> Retry:
+    """Make the checks of a worker that need no state of the run."""
     try:
-        event = decode_event(letter.value)
-        check_key(letter.key, event.run_id)
+        event = decode_event(dead_letter.value)
+        check_key(dead_letter.key, event.run_id)
     except InvalidEvent as error:
-        return Retried(letter, topic, refusal=f"{error.reason}: {error}")
+        return Retry(dead_letter, topic, refusal=f"{error.reason}: {error}")
     # A record that another partitioner put elsewhere goes where its key belongs (R1).
     partition = murmur2_partition(event.run_id.encode(), partitions)
-    return Retried(letter, topic, event.run_id, partition)
+    return Retry(dead_letter, topic, event.run_id, partition)

@@ -1,4 +1,4 @@
-"""What workers wrote about one partition, collected by identity: verdicts and dead letters."""
+"""Collects the verdicts and dead letters of one partition by their identity."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, KeysView
 
 
-class Stated(Protocol):
-    """What collects the records of one partition by identity."""
+class Written(Protocol):
+    """Records of one partition, collected by identity."""
 
     def take(self, batch: Iterable[Any]) -> None:
-        """Take in records."""
+        """Add records."""
         ...
 
     def known(self) -> KeysView[Any]:
-        """Return the identities that were seen."""
+        """Return the identities seen so far."""
         ...
 
 
@@ -35,21 +35,21 @@ class Life(NamedTuple):
 
 
 def life_of(verdict: dict[str, Any]) -> Life:
-    """Return whose verdict it is."""
+    """Return the life of a run that a verdict is about."""
     return Life(verdict["flow"], verdict["run_id"], verdict["opened_at_ns"])
 
 
 @dataclass(slots=True)
-class Statement:
-    """All records that bear one verdict id.
+class WrittenVerdict:
+    """All records with one verdict id.
 
     Attributes:
         offset: of the first one, in the verdicts topic.
         body: of the first one.
-        life: whose verdict it is.
+        life: of the run that it is about.
         source_offset: of the event or clock record at which it was decided.
-        copies: how many more say the same: what a crash leaves, and readers drop.
-        others: bodies that say something else under the same id.
+        copies: how many more records have the same body: a crash leaves them, readers drop them.
+        others: other bodies under the same id.
     """
 
     offset: int
@@ -60,17 +60,17 @@ class Statement:
     others: list[bytes] = field(default_factory=list[bytes])
 
 
-class StatedVerdicts:
-    """The verdicts of one partition, as they were written."""
+class WrittenVerdicts:
+    """The verdicts of one partition."""
 
     def __init__(self) -> None:
-        self.by_id: dict[str, Statement] = {}
+        self.by_id: dict[str, WrittenVerdict] = {}
         self.records = 0
         self.strangers: list[int] = []
-        """Offsets of records that are no verdicts."""
+        """Offsets of records that are not verdicts."""
 
     def take(self, batch: Iterable[Any]) -> None:
-        """Take in records of the verdicts topic."""
+        """Add records of the verdicts topic."""
         for record in batch:
             self.records += 1
             try:
@@ -80,30 +80,32 @@ class StatedVerdicts:
             except (orjson.JSONDecodeError, LookupError, TypeError):
                 self.strangers.append(record.offset)
                 continue
-            statement = self.by_id.get(verdict_id)
-            if statement is None:
-                self.by_id[verdict_id] = Statement(record.offset, record.value, life, source_offset)
-            elif statement.body == record.value:
-                statement.copies += 1
+            written = self.by_id.get(verdict_id)
+            if written is None:
+                self.by_id[verdict_id] = WrittenVerdict(
+                    record.offset, record.value, life, source_offset
+                )
+            elif written.body == record.value:
+                written.copies += 1
             else:
-                statement.others.append(record.value)
+                written.others.append(record.value)
 
     def known(self) -> KeysView[str]:
-        """Return the ids that were said."""
+        """Return the verdict ids."""
         return self.by_id.keys()
 
 
-class StatedDeadLetters:
+class WrittenDeadLetters:
     """The dead letters of one partition of the events topic, by the offset they came from."""
 
     def __init__(self) -> None:
         self.by_offset: dict[int, tuple[str, bytes | None]] = {}
         """Reason and original value."""
         self.strangers: list[int] = []
-        """Offsets of records that are no dead letters, in their own topic."""
+        """Offsets, in the dead-letter topic, of records that are not dead letters."""
 
     def take(self, batch: Iterable[Any]) -> None:
-        """Take in records of the dead-letter topic."""
+        """Add records of the dead-letter topic."""
         for record in batch:
             try:
                 letter = DeadLetter.from_headers(record.headers)
@@ -113,5 +115,5 @@ class StatedDeadLetters:
             self.by_offset.setdefault(letter.source_offset, (letter.reason, record.value))
 
     def known(self) -> KeysView[int]:
-        """Return the offsets of what became a dead letter."""
+        """Return the offsets of the events that became dead letters."""
         return self.by_offset.keys()
