@@ -3,6 +3,10 @@
 DulyError                   70  something inside is wrong: restart the worker
 ├── SettingsError            2  a setting is missing, malformed or unsafe
 ├── ShadowedPackage          2  another package hides one of ours
+├── InvalidFlowFile          2  a flow file that cannot be used
+├── BadLine                  2  a line of a recording that is no record
+├── NotFound                 2  the broker does not hold what a command names
+├── UnreadableInput          2  a file or an option that a command cannot read
 ├── BrokerError              4  the broker is not as the worker needs it
 │   ├── BrokerUnavailable    4  nobody answers there
 │   ├── TopicMismatch        4  a topic exists with settings that would judge runs wrongly
@@ -12,6 +16,11 @@ DulyError                   70  something inside is wrong: restart the worker
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXIT_STOPPED = 0
 EXIT_SETTINGS = 2
@@ -33,6 +42,57 @@ class SettingsError(DulyError):
 
 class ShadowedPackage(DulyError):
     """Another package hides one of ours; the message names its file."""
+
+    exit_code = EXIT_SETTINGS
+
+
+class FileProblem(NamedTuple):
+    """One thing wrong in a flow file: the file, the line from 1, the node, and why."""
+
+    file: str
+    line: int
+    node: str | None
+    message: str
+
+    def __str__(self) -> str:
+        node = "" if self.node is None else f"node {self.node}: "
+        return f"{self.file}:{self.line}: {node}{self.message}"
+
+
+class InvalidFlowFile(DulyError):
+    """A flow file that cannot be used; `problems` holds everything wrong with it."""
+
+    exit_code = EXIT_SETTINGS
+
+    def __init__(self, problems: Iterable[FileProblem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class BadLine(DulyError):
+    """A line of a recording that is neither an event nor a clock record.
+
+    Attributes:
+        number: of the line, from 1.
+        reason: what is wrong with it, for people.
+    """
+
+    exit_code = EXIT_SETTINGS
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"line {number}: {reason}")
+        self.number = number
+        self.reason = reason
+
+
+class NotFound(DulyError):
+    """The broker holds nothing of the name that was given; the message lists what it holds."""
+
+    exit_code = EXIT_SETTINGS
+
+
+class UnreadableInput(DulyError):
+    """A file, stdin or an option that cannot be read; the message names it."""
 
     exit_code = EXIT_SETTINGS
 

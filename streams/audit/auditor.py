@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from streams.audit.findings import Findings
-from streams.audit.history import read_history
 from streams.audit.logs import open_logs
 from streams.audit.partition import PartitionAudit
 from streams.audit.recomputation import Recomputation
 from streams.audit.spans import places_of, span_of
+from streams.flows.history import read_history
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
 

@@ -8,7 +8,7 @@ import pytest
 from streams.settings.worker import Settings
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 
 def rows(stdout: str) -> dict[str, list[str]]:

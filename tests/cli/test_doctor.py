@@ -16,30 +16,25 @@ from schemas.topics import DEFINITIONS, EVENTS
 from streams.agents.events.decoder import is_clock_record
 from streams.cli.doctor.broker import release_of
 from streams.cli.doctor.clock import Offset, judge_offset
+from streams.cli.doctor.definitions import check_definitions
 from streams.engine.definitions.definition import Definition
-from streams.flows.contradictions import check_definitions, contradictions
 from streams.kafka.topics import admin_client, describe_topics, full_name
 from streams.settings.worker import load_settings
-from tests.cli.kafka_records import Sent, read, write
 from tests.cli.test_flow_graph import learned
+from tests.support.topic_records import Sent, read, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from typer.testing import Result
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 
 def findings(result: Result, section: str) -> list[tuple[str, str]]:
     """Return level and message of what was found in a section."""
     told = json.loads(result.stdout)
     return [(one["level"], one["message"]) for one in told if one["section"] == section]
-
-
-def messages(found: Iterator[Any]) -> list[tuple[str, str]]:
-    return [(finding.level, finding.message) for finding in found]
 
 
 # -- this machine
@@ -302,93 +297,6 @@ def test_clocks_may_differ_by_half_of_what_is_tolerated(
 
 
 # -- definitions
-
-SCRIPT = {"engine": "python", "script": "True"}
-
-
-def flow(
-    published: list[dict[str, Any]], taught: list[dict[str, Any]], **options: Any
-) -> Definition:
-    return Definition(
-        "f", published=published, learned=taught, options=options, learned_options={"window_ms": 5}
-    )
-
-
-@pytest.mark.parametrize(
-    ("published", "taught", "found"),
-    [
-        ({}, {}, []),
-        ({"dep_ids": ["a"]}, {"dep_ids": ["a"]}, []),
-        (
-            {"dep_ids": ["a"]},
-            {"dep_ids": []},
-            [("warning", "f/b: dep_ids is a in YAML, which wins; events teach none")],
-        ),
-        ({"conditions": [{"timeout_ms": 5}]}, {"conditions": [{}, {"timeout_ms": 5}]}, []),
-        (
-            {"conditions": [{"timeout_ms": 5}]},
-            {"conditions": [{"timeout_ms": 6000}]},
-            [("warning", "f/b: timeout is 5 ms in YAML, which wins; events teach 6 s")],
-        ),
-        (
-            {},
-            {"required": False},
-            [("note", "f/b: required is false by events alone, YAML says nothing")],
-        ),
-        (
-            {"validator": SCRIPT},
-            {"validator": SCRIPT | {"script": "False"}},
-            [
-                (
-                    "warning",
-                    "f/b: validator is python: True in YAML, which wins; events teach python: False",
-                )
-            ],
-        ),
-        ({"type": "act", "description": "x"}, {"type": "assert", "description": "y"}, []),
-    ],
-)
-def test_a_field_that_events_teach_otherwise_is_told(
-    published: dict[str, Any], taught: dict[str, Any], found: list[tuple[str, str]]
-) -> None:
-    definition = flow([{"id": "a"}, {"id": "b", **published}], [{"id": "b", **taught}], window_ms=5)
-    assert messages(contradictions(definition)) == found
-
-
-def test_options_are_compared_as_fields_are() -> None:
-    told = messages(contradictions(flow([{"id": "a"}], [], window_ms=6)))
-    assert told == [("warning", "f: window_ms is 6 ms in YAML, which wins; events teach 5 ms")]
-
-
-@pytest.mark.parametrize(
-    ("closed", "found"),
-    [
-        (False, ("note", "f/b: comes from events alone: judged when it comes, owed by no run")),
-        (
-            True,
-            (
-                "warning",
-                "f/b: events bring it, and fail: the flow is closed, YAML does not list it",
-            ),
-        ),
-    ],
-)
-def test_a_node_that_only_events_know_is_told(closed: bool, found: tuple[str, str]) -> None:
-    definition = flow([{"id": "a"}], [{"id": "b"}], closed=closed, window_ms=5)
-    assert messages(contradictions(definition)) == [found]
-
-
-def test_lessons_that_are_wrong_by_themselves_are_told() -> None:
-    definition = Definition(
-        "f", learned=[{"id": "a", "dep_ids": ["b"]}, {"id": "b", "dep_ids": ["a", "c"]}]
-    )
-    told = messages(contradictions(definition))
-    assert [level for level, _ in told] == ["warning", "warning"]
-    assert "f/a: what events teach is wrong: its dependencies form a cycle: a → b → a" in told[0][1]
-    definition = Definition("f", learned=[{"id": "a", "dep_ids": ["c"]}])
-    assert messages(contradictions(definition)) == [
-        ("warning", "f/a: depends on 'c', which nobody has defined or sent")
-    ]
 
 
 def test_where_nothing_contradicts_that_is_told() -> None:

@@ -14,13 +14,13 @@ from schemas.v1.definition_record import DefinitionRecord
 from streams.cli.kafka import newest_records
 from streams.flows.files import parse_flow
 from streams.settings.worker import load_settings
-from tests.cli.conftest import FLOW
+from tests.support.command_line import FLOW
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.cli.kafka import Stored
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 
 def stored() -> dict[bytes, Stored]:

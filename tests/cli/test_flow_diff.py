@@ -7,14 +7,14 @@ import pytest
 
 from streams.engine.definitions.definition import NODE_DEFAULTS, Definition, Options
 from streams.flows.changes import changes
-from tests.cli.conftest import FLOW
-from tests.cli.kafka_records import write
 from tests.cli.test_flow_graph import learned
+from tests.support.command_line import FLOW
+from tests.support.topic_records import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 SCRIPT = {"engine": "python", "script": "True"}
 OTHER = {"engine": "python", "script": "False"}

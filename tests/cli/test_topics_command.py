@@ -13,7 +13,7 @@ from streams.kafka.topics import admin_client, describe_topics
 from streams.settings.worker import load_settings
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 
 async def topics_on_broker() -> set[str]:

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.flows.files import (
-    InvalidFlowFile,
-    check_scripts,
-    dump_flow,
-    load_flow_file,
-    load_flow_files,
-    parse_flow,
-)
+from streams.errors import InvalidFlowFile
+from streams.flows.files import dump_flow, load_flow_file, load_flow_files, parse_flow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,16 +191,6 @@ def test_files_of_one_flow_exclude_each_other_and_all_problems_are_said(tmp_path
     assert [str(problem) for problem in refusal.value.problems] == [
         f"{tmp_path}/b.yaml:1: flow: 'shop' is also defined by {tmp_path}/a.yaml",
         f"{tmp_path}/c.yaml:1: nodes: is missing",
-    ]
-
-
-async def test_a_script_that_does_not_compile_is_a_problem_on_its_line() -> None:
-    class Compiler:
-        async def check(self, engine: str, source: str, kind: str) -> str | None:
-            return f"{kind} in {engine}: no" if "==" in source else None
-
-    assert [str(problem) for problem in await check_scripts(parse_flow(SHOP, "f"), Compiler())] == [
-        "f:10: node pay: validator.script: cannot be used: validator in python: no"
     ]
 
 

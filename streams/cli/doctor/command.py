@@ -114,9 +114,9 @@ async def _examine_clock(settings: Settings) -> list[Finding]:
 
 
 async def _examine_definitions(settings: Settings) -> list[Finding]:
-    from streams.audit.history import read_history
     from streams.audit.logs import open_logs
-    from streams.flows.contradictions import check_definitions
+    from streams.cli.doctor.definitions import check_definitions
+    from streams.flows.history import read_history
 
     async with open_logs(settings) as logs:
         history = await read_history(logs)

@@ -1,4 +1,4 @@
-"""The history of the definitions: every record of their topic that is kept, with its timestamp (R17)."""
+"""The definitions topic read whole: every record that is kept, with its timestamp (R17)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.audit.logs import Logs
 
 
-class Lesson(NamedTuple):
+class DefinitionRecord(NamedTuple):
     """One record of the definitions topic."""
 
     offset: int
@@ -25,7 +25,7 @@ class Lesson(NamedTuple):
     timestamp_ns: int
 
     def is_published(self, flows: Container[str]) -> bool:
-        """Tell whether it holds what was published of one of these flows, or a version of it."""
+        """Return True if it holds what was published of one of these flows, or a version of it."""
         name = self.key.decode(errors="replace")
         return "/" not in name and name.partition("@")[0] in flows
 
@@ -34,33 +34,33 @@ class History(NamedTuple):
     """The definitions topic as it stands.
 
     Attributes:
-        lessons: its records, in order.
-        compacted: how many records were before the last one that are there no more.
+        records: its records, in order.
+        compacted: how many records before the last one are no longer there.
     """
 
-    lessons: list[Lesson]
+    records: list[DefinitionRecord]
     compacted: int
 
     def definitions(
         self, defaults: Mapping[str, Any], *, without: Container[str] = ()
     ) -> tuple[Definitions, list[str]]:
-        """Return the registry that a worker would make of it, and what is to be noted, for people.
+        """Return the registry that a worker would build, and notes for people.
 
         Args:
             defaults: the worker's flow options.
-            without: flows of which nothing that was published shall count.
+            without: flows whose published definitions are left out.
         """
         definitions = Definitions(defaults)
         notes: list[str] = []
-        for lesson in self.lessons:
-            if lesson.is_published(without):
+        for record in self.records:
+            if record.is_published(without):
                 continue
             try:
-                definitions.add(lesson.key, lesson.value, lesson.timestamp_ns)
+                definitions.add(record.key, record.value, record.timestamp_ns)
             except InvalidDefinition as error:  # the worker leaves it out too
-                notes.append(f"definitions, offset {lesson.offset}: left out: {error}")
+                notes.append(f"definitions, offset {record.offset}: left out: {error}")
         if self.compacted:
-            total = self.compacted + len(self.lessons)
+            total = self.compacted + len(self.records)
             notes.append(
                 f"definitions: {self.compacted} of {total} records are compacted away: runs that "
                 "were judged by what they taught cannot be judged alike"
@@ -76,9 +76,11 @@ async def read_history(logs: Logs) -> History:
     """
     (partition,) = await logs.partitions(DEFINITIONS)
     end = await logs.ends(partition)
-    lessons = [
-        Lesson(record.offset, record.key or b"", record.value, record.timestamp * NS_PER_MS)
+    records = [
+        DefinitionRecord(
+            record.offset, record.key or b"", record.value, record.timestamp * NS_PER_MS
+        )
         async for batch in logs.read(partition, end)
         for record in batch
     ]
-    return History(lessons, end - len(lessons))
+    return History(records, end - len(records))
