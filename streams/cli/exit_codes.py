@@ -26,12 +26,6 @@ class ExitCode(IntEnum):
     INFRASTRUCTURE = 4
 
 
-class NotThere(DulyError):
-    """What the command was asked for does not exist."""
-
-    exit_code = ExitCode.USAGE
-
-
 class Duly(TyperGroup):
     """Ends with a sentence and an exit code where a program would end with a traceback."""
 

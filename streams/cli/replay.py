@@ -14,19 +14,13 @@ from streams.cli.instants import INSTANT, parse_instant_option
 from streams.cli.output import count_of, print_json, print_lines
 from streams.cli.replay_report import Report
 from streams.cli.terminal import complain, say, stdout_is_terminal
-from streams.errors import DulyError
+from streams.errors import NoRecording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from io import BufferedReader
 
 STDIN = "-"
-
-
-class NoRecording(DulyError):
-    """The recording cannot be read."""
-
-    exit_code = ExitCode.USAGE
 
 
 def _parse_until(text: Any) -> Any:

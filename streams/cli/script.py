@@ -14,7 +14,7 @@ import typer
 from streams.cli.exit_codes import ExitCode
 from streams.cli.output import AsJson, print_json
 from streams.cli.terminal import complain, say
-from streams.errors import DulyError
+from streams.errors import WrongInput
 
 if TYPE_CHECKING:
     from streams.engine.script_calls import Outcome, ScriptAnswer, ScriptCall
@@ -55,12 +55,6 @@ MEANINGS: dict[Kind, dict[Outcome, str]] = {
 }
 """What a worker makes of an answer; every other one fails the node with `validator_error` or
 `filter_error`."""
-
-
-class WrongInput(DulyError):
-    """A script or what it is to run on cannot be read."""
-
-    exit_code = ExitCode.USAGE
 
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="The script alone; - is stdin.")]

@@ -14,9 +14,9 @@ from aiokafka import AIOKafkaProducer
 from schemas.encoding import encode_json
 from schemas.limits import VERSION
 from schemas.topics import DEFINITIONS
-from streams.cli.exit_codes import NotThere
 from streams.cli.kafka import broker_errors, newest_records
 from streams.engine.definitions.registry import SETTLED_NS, published_version
+from streams.errors import NotThere
 from streams.kafka.client import client_options
 from streams.kafka.topics import full_name
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.audit.history import read_history
 from streams.audit.logs import open_logs
-from streams.cli.exit_codes import NotThere
 from streams.cli.kafka import command_settings
 from streams.engine.definitions.definition import Definition, Options
+from streams.errors import NotThere
 from streams.flows.files import load_flow_file
 from streams.settings.worker import load_settings
 

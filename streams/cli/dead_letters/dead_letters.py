@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from schemas import headers
 from schemas.topics import DEAD_LETTERS
 from schemas.v1.dead_letter import DeadLetter
-from streams.cli.exit_codes import NotThere
+from streams.errors import NotThere
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

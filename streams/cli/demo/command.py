@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli.terminal import data, say, verdict_line
+from streams.errors import DemoFailed
 
 if TYPE_CHECKING:
     from streams.cli.demo.expectations import Expectations
@@ -68,7 +69,7 @@ def demo(
         data().print(expectations.table())
         data().print(expectations.sentence())
     if not expectations.met:
-        raise setup.DemoFailed("the demo did not show what it promises")
+        raise DemoFailed("the demo did not show what it promises")
 
 
 async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expectations:
@@ -97,7 +98,6 @@ async def _watch(
     expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: Settings
 ) -> None:
     """Show verdicts as they come, until every order has the one that it deserves, or too long."""
-    from streams.cli.demo.setup import DemoFailed
     from streams.cli.verdict_reader import Wanted, follow_verdicts
 
     until = time.monotonic() + SHOW_LIMIT_S

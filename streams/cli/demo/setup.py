@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.topics import TOPICS
-from streams.cli.exit_codes import ExitCode
 from streams.cli.kafka import command_settings
 from streams.dev_broker.process import ServerProcess
-from streams.errors import DulyError
+from streams.errors import DemoFailed
 from streams.kafka.topics import admin_client, full_name
 
 if TYPE_CHECKING:
@@ -31,12 +30,6 @@ _READY = b"partitions assigned"
 _POLL_S = 0.05
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SHOPS = (_PACKAGE / "examples" / "shop", _PACKAGE.parent / "examples" / "shop")
-
-
-class DemoFailed(DulyError):
-    """The demo cannot show what it promises."""
-
-    exit_code = ExitCode.INFRASTRUCTURE
 
 
 def shop_folder() -> Path:

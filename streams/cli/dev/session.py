@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from streams.cli.dev.files import FlowWatch, Tail
-from streams.cli.exit_codes import ExitCode
 from streams.cli.terminal import complain, data, say, talk, verdict_line
 from streams.cli.verdict_reader import Wanted, follow_verdicts
-from streams.errors import DulyError
+from streams.errors import WorkerEnded
 from streams.flows.files import InvalidFlowFile, check_scripts, load_flow_file
 from streams.flows.publishing import publish
 from streams.scripts.limits import Limits
@@ -29,12 +28,6 @@ if TYPE_CHECKING:
 
 LOOK_INTERVAL_S = 0.3
 """How often files are looked at."""
-
-
-class WorkerEnded(DulyError):
-    """The worker of the session is gone."""
-
-    exit_code = ExitCode.INFRASTRUCTURE
 
 
 async def run_session(worker: ServerProcess, paths: Sequence[Path], settings: Settings) -> None:
