@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from streams.kafka.rows import Appended, Row
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 log = get_logger(__name__)
 
@@ -66,7 +66,7 @@ PRODUCER_TIMEOUT_S = 60.0
 """How long a write waits for a broker that is away; then the worker ends, to be restarted."""
 
 
-def create_app(settings: Settings) -> faust.App:
+def create_app(settings: WorkerSettings) -> faust.App:
     """Wire a worker. Nothing connects before it starts.
 
     Raises:
@@ -136,7 +136,7 @@ def create_app(settings: Settings) -> faust.App:
     return app
 
 
-async def _prepare(settings: Settings, page: WebPage) -> None:
+async def _prepare(settings: WorkerSettings, page: WebPage) -> None:
     """Make sure, before anything starts, that folder, port and broker are as the worker needs them."""
     _make_state_dir(settings)
     if settings.web_port:
@@ -145,14 +145,14 @@ async def _prepare(settings: Settings, page: WebPage) -> None:
     await commit_start_position(settings)
 
 
-def _make_state_dir(settings: Settings) -> None:
+def _make_state_dir(settings: WorkerSettings) -> None:
     try:
         _state_dir(settings).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"DULY_STATE_DIR: {error}") from error
 
 
-def _state_dir(settings: Settings) -> Path:
+def _state_dir(settings: WorkerSettings) -> Path:
     return (settings.state_dir or Path(tempfile.gettempdir()) / "duly") / settings.app_id
 
 
@@ -163,7 +163,7 @@ def _fail(app: faust.App, error: BaseException) -> None:
     app.add_future(app.crash(error))
 
 
-def _destinations(settings: Settings) -> Destinations:
+def _destinations(settings: WorkerSettings) -> Destinations:
     return Destinations(
         events=full_name(EVENTS, settings),
         verdicts=full_name(VERDICTS, settings),
@@ -173,7 +173,7 @@ def _destinations(settings: Settings) -> Destinations:
     )
 
 
-def _faust_options(settings: Settings, page: WebPage) -> dict[str, Any]:
+def _faust_options(settings: WorkerSettings, page: WebPage) -> dict[str, Any]:
     """Return how Faust is set up; what is not named here is at its default."""
     session_s = settings.session_timeout_ms / 1_000
     return {

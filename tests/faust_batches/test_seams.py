@@ -238,8 +238,8 @@ def test_no_module_is_named_like_the_app_that_faust_looks_for() -> None:
 
 def test_the_web_pages_stay_off_whatever_fausts_command_says() -> None:
     from streams.pipeline import create_app
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
-    app = create_app(Settings())
+    app = create_app(WorkerSettings())
     app.conf.web_enabled = True
     assert not app.boot_strategy._should_enable_web()

@@ -20,7 +20,7 @@ from streams.faust_batches.lease import Lease
 from streams.faust_batches.transport import BatchTransport, batch_consumer, batch_producer
 from streams.kafka.rows import Appended, OutRecord
 from streams.kafka.topics import ensure_topics, full_name
-from streams.settings.worker import Settings
+from streams.settings.kafka import KafkaSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -266,8 +266,8 @@ async def test_a_partition_without_a_commit_is_sought_back_to_its_beginning(
 
 
 @pytest.fixture
-async def settings(kafka: SharedKafka, topic_prefix: str) -> Settings:
-    settings = Settings(
+async def settings(kafka: SharedKafka, topic_prefix: str) -> KafkaSettings:
+    settings = KafkaSettings(
         broker=kafka.bootstrap, topic_prefix=topic_prefix, app_id=f"{topic_prefix}app", partitions=2
     )
     await ensure_topics(settings)
@@ -280,7 +280,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def producer(settings: Settings, clock: Clock) -> AsyncGenerator[BatchProducer]:
+async def producer(settings: KafkaSettings, clock: Clock) -> AsyncGenerator[BatchProducer]:
     lease = Lease(10_000, abandon=give_up, now=clock)
     lease.renew()
     producer = batch_producer(new_app(settings.broker, lease))
@@ -289,7 +289,7 @@ async def producer(settings: Settings, clock: Clock) -> AsyncGenerator[BatchProd
     await producer.stop()
 
 
-async def read(settings: Settings, topic: str, count: int) -> list[Any]:
+async def read(settings: KafkaSettings, topic: str, count: int) -> list[Any]:
     consumer: Any = AIOKafkaConsumer(
         topic, bootstrap_servers=settings.broker, auto_offset_reset="earliest"
     )
@@ -298,7 +298,7 @@ async def read(settings: Settings, topic: str, count: int) -> list[Any]:
 
 
 async def test_records_are_appended_in_order_with_their_headers_and_acknowledged(
-    settings: Settings, producer: BatchProducer
+    settings: KafkaSettings, producer: BatchProducer
 ) -> None:
     topic = full_name(VERDICTS, settings)
     records = [OutRecord(b"k%d" % n, b"v%d" % n, [("h", b"%d" % n)]) for n in range(3)]
@@ -312,7 +312,7 @@ async def test_records_are_appended_in_order_with_their_headers_and_acknowledged
 
 
 async def test_records_are_handed_on_as_the_parser_made_them(
-    settings: Settings, producer: BatchProducer
+    settings: KafkaSettings, producer: BatchProducer
 ) -> None:
     """To copy each into a `ConsumerRecord` would take as long as all else of a fetch."""
     topic = full_name(VERDICTS, settings)
@@ -333,7 +333,7 @@ async def test_records_are_handed_on_as_the_parser_made_them(
 
 
 async def test_more_than_a_record_batch_holds_goes_out_in_several(
-    settings: Settings, producer: BatchProducer
+    settings: KafkaSettings, producer: BatchProducer
 ) -> None:
     topic = full_name(VERDICTS, settings)
     big = [OutRecord(b"k", b"%07d" % n + b"x" * 700_000) for n in range(4)]
@@ -344,13 +344,13 @@ async def test_more_than_a_record_batch_holds_goes_out_in_several(
 
 
 async def test_nothing_to_append_is_nothing_appended(
-    settings: Settings, producer: BatchProducer
+    settings: KafkaSettings, producer: BatchProducer
 ) -> None:
     assert await producer.append(full_name(VERDICTS, settings), 0, []) is None
 
 
 async def test_nothing_is_appended_when_the_lease_is_lost(
-    settings: Settings, producer: BatchProducer, clock: Clock
+    settings: KafkaSettings, producer: BatchProducer, clock: Clock
 ) -> None:
     clock.now_s = 60
     with pytest.raises(LeaseLost):
