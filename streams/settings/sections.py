@@ -30,7 +30,7 @@ class Section(NamedTuple):
 def _section(
     name: SectionName, title: str, model: type[KafkaSettings], introduction: str
 ) -> Section:
-    inherited = set() if model is KafkaSettings else set(KafkaSettings.model_fields)
+    inherited: set[str] = set() if model is KafkaSettings else set(KafkaSettings.model_fields)
     own = {field: about for field, about in model.model_fields.items() if field not in inherited}
     return Section(name, title, introduction, model, own)
 

@@ -1,4 +1,4 @@
-"""Where a new consumer group begins to read events (`DULY_START`).
+"""Start position of a new consumer group (`DULY_START`).
 
 `earliest` is what Faust does by itself. The others are committed for the group before its first
 worker joins: a position that is only decided when partitions are assigned would be decided again

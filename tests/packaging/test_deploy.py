@@ -16,7 +16,7 @@ from streams.dev_broker.ports import free_ports
 from streams.metrics.registry import Metrics
 from streams.settings.kafka import ENV_PREFIX
 from streams.settings.worker import WorkerSettings
-from streams.worker.health_page import WebPage
+from streams.worker.health_page import HealthPage
 from tests.support.shared_kafka import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -84,7 +84,7 @@ async def test_the_health_check_waits_for_a_worker_until_it_is_ready() -> None:
     [port] = free_ports(1)
     default_port = str(WorkerSettings.model_fields["web_port"].default)
     command = [argument.replace(default_port, str(port)) for argument in check]
-    page = WebPage(Metrics())
+    page = HealthPage(Metrics())
     assert await exit_code(command) != 0
     await page.start("127.0.0.1", port)
     try:

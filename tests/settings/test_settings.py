@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from schemas.limits import OPTION_RANGES
 from streams.engine.definitions.definition import OPTION_NAMES
 from streams.errors import SettingsError
-from streams.kafka.client import client_options, faust_brokers, faust_credentials
+from streams.faust_batches.credentials import faust_brokers, faust_credentials
+from streams.kafka.client import client_options
 from streams.settings.kafka import load_kafka_settings
 from streams.settings.sections import SECTIONS
 from streams.settings.worker import WorkerSettings, load_worker_settings
