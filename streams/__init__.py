@@ -47,9 +47,11 @@ def check_own_packages() -> None:
 def _create_app() -> Any:
     check_own_packages()
     # Only now: these read what the check has just vouched for.
+    from streams.faust_batches.versions import check_versions  # noqa: PLC0415
     from streams.log import configure_logging  # noqa: PLC0415
     from streams.settings.worker import load_worker_settings  # noqa: PLC0415
 
+    check_versions()
     settings = load_worker_settings()
     configure_logging(settings)
     # By name: an import here would make every module of this package depend on Faust.

@@ -1,7 +1,7 @@
 """The seams to Faust and aiokafka: what we override or reach into must still be what it was.
 
 When an upgrade fails here, read the changed method before you change the expectation: each of
-these stands for a mechanism in streams/kafka that would fail in silence.
+these stands for a mechanism in streams/faust_batches that would fail in silence.
 """
 
 from __future__ import annotations
