@@ -1,18 +1,27 @@
-"""What stops a worker, and with which exit code.
+"""Errors of `streams`, with the exit code of the process that each of them ends.
 
-DulyError                   70  something inside is wrong: restart the worker
-├── SettingsError            2  a setting is missing, malformed or unsafe
-├── ShadowedPackage          2  another package hides one of ours
-├── InvalidFlowFile          2  a flow file that cannot be used
-├── BadLine                  2  a line of a recording that is no record
-├── NotFound                 2  the broker does not hold what a command names
-├── UnreadableInput          2  a file or an option that a command cannot read
-├── BrokerError              4  the broker is not as the worker needs it
-│   ├── BrokerUnavailable    4  nobody answers there
-│   ├── TopicMismatch        4  a topic exists with settings that would judge runs wrongly
-│   └── UnreadableRecords    4  a batch that no codec here can read
-├── UnreadableState         70  a record of the changelog is not the state of a run
-└── LeaseLost               70  this process stood still for longer than its session
+DulyError                    70  something inside is wrong: restart the worker
+├── SettingsError             2  a setting is missing, malformed or unsafe
+├── ShadowedPackage           2  another package hides one of ours
+├── WrongVersion              2  an installed package is not of the version that we override
+├── NotFound                  2  the broker does not hold what a command names
+├── UnreadableInput           2  a file, stdin or an option that a command cannot read
+├── InvalidFlowFile           2  a flow file that cannot be used
+├── BadLine                   2  a line of a recording that is no record
+├── BrokerError               4  the broker is not as the process needs it
+│   ├── BrokerUnavailable     4  nobody answers there, or it refuses us
+│   ├── NoTopic               4  a topic does not exist
+│   ├── TopicMismatch         4  a topic exists with settings that would judge runs wrongly
+│   ├── UnreadableRecords     4  a batch is damaged, or no codec here can read it
+│   └── IncompleteRead        4  what the broker holds could not be read whole
+├── DemoFailed                4  the demo cannot show what it promises
+├── WorkerEnded               4  the worker of a `duly dev` session is gone
+├── UnreadableState          70  a record of the changelog is not the state of a run
+└── LeaseLost                70  this process stood still for longer than its session
+
+Beside it, because they judge what somebody wrote and end no process: `schemas.errors.SchemaError` (an event or a
+definition that is not what the wire says; a command ends with 2) and `streams.scripts.language.NotCompiled`
+with its `EngineFailed` (a script that cannot be run; its node fails). `producer_sdk` has a tree of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +38,7 @@ EXIT_INTERNAL = 70
 
 
 class DulyError(Exception):
-    """What went wrong, where, and what to do, in words for the person who runs the worker."""
+    """What went wrong, where, and what to do, in words for the person who runs the process."""
 
     exit_code = EXIT_INTERNAL
 
@@ -97,8 +106,14 @@ class UnreadableInput(DulyError):
     exit_code = EXIT_SETTINGS
 
 
+class WrongVersion(DulyError):
+    """An installed package is not of the version that we override; the message has the command that mends it."""
+
+    exit_code = EXIT_SETTINGS
+
+
 class BrokerError(DulyError):
-    """The broker is not as the worker needs it."""
+    """The broker is not as the process needs it."""
 
     exit_code = EXIT_BROKER
 
@@ -107,12 +122,32 @@ class BrokerUnavailable(BrokerError):
     """No broker answers at the address, or it refuses us."""
 
 
+class NoTopic(BrokerError):
+    """A topic does not exist; a client that only looked for it could create it, and wrong."""
+
+
 class TopicMismatch(BrokerError):
     """A topic exists with settings that would judge runs wrongly."""
 
 
 class UnreadableRecords(BrokerError):
     """A batch of records is damaged, or compressed with a codec that is not installed."""
+
+
+class IncompleteRead(BrokerError):
+    """What the broker holds could not be read whole: to judge a part of it would be to guess."""
+
+
+class DemoFailed(DulyError):
+    """The demo cannot show what it promises."""
+
+    exit_code = EXIT_BROKER
+
+
+class WorkerEnded(DulyError):
+    """The worker of a `duly dev` session is gone; with the end of its log."""
+
+    exit_code = EXIT_BROKER
 
 
 class UnreadableState(DulyError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from streams.errors import BrokerError, BrokerUnavailable
+from streams.errors import IncompleteRead, NoTopic
 from streams.kafka.client import client_options
 from streams.kafka.topics import admin_client, full_name
 
@@ -29,14 +29,6 @@ FETCH_RECORDS = 2_000
 
 STALL_S = 60.0
 """How long a read waits for the next record below the end that the broker named."""
-
-
-class MissingTopic(BrokerUnavailable):
-    """A topic that the audit needs does not exist."""
-
-
-class IncompleteRead(BrokerError):
-    """What the broker holds could not be read whole: to judge a part of it would be to guess."""
 
 
 class Logs:
@@ -67,12 +59,12 @@ class Logs:
         """Return the partitions of a topic.
 
         Raises:
-            MissingTopic: there is none of that name.
+            NoTopic: there is none of that name.
         """
         name = full_name(topic, self._settings)
         # A consumer that asks for a topic creates it, where the broker is set up so.
         if name not in await self._admin.list_topics():
-            raise MissingTopic(
+            raise NoTopic(
                 f"there is no topic {name} on {self._settings.broker}; "
                 "are DULY_TOPIC_PREFIX and the broker right?"
             )

@@ -10,8 +10,8 @@ from schemas.errors import InvalidEvent
 from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
 from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
-from streams.audit.logs import IncompleteRead, place_name
-from streams.errors import TopicMismatch
+from streams.audit.logs import place_name
+from streams.errors import IncompleteRead, TopicMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -49,7 +49,7 @@ async def places_of(logs: Logs) -> list[Place]:
     """Return the places of a whole installation.
 
     Raises:
-        MissingTopic: a topic is not there.
+        NoTopic: a topic is not there.
         TopicMismatch: the topics have not equally many partitions.
     """
     topics = [await logs.partitions(topic) for topic in (EVENTS, VERDICTS, DEAD_LETTERS)]

@@ -26,12 +26,6 @@ class ExitCode(IntEnum):
     INFRASTRUCTURE = 4
 
 
-class NotThere(DulyError):
-    """What the command was asked for does not exist."""
-
-    exit_code = ExitCode.USAGE
-
-
 class DulyGroup(TyperGroup):
     """Ends a command that raises an error of ours with its message and exit code, no traceback."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.errors import BrokerError, BrokerUnavailable
+from streams.errors import BrokerUnavailable, NoTopic
 from streams.kafka.client import client_options
 from streams.kafka.topics import admin_client, full_name
 from streams.log import configure_logging
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from streams.settings.worker import Settings
 
 FETCH_TIMEOUT_MS = 500
-
-
-class NoTopic(BrokerError):
-    """A topic does not exist; a client that only looked for it could create it, and wrong."""
 
 
 class Stored(NamedTuple):

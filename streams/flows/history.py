@@ -72,7 +72,7 @@ async def read_history(logs: Logs) -> History:
     """Read the definitions topic from its beginning.
 
     Raises:
-        MissingTopic: there is none.
+        NoTopic: there is none.
     """
     (partition,) = await logs.partitions(DEFINITIONS)
     end = await logs.ends(partition)

@@ -8,8 +8,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from schemas.topics import EVENTS
-from streams.audit.logs import FETCH_RECORDS, STALL_S, IncompleteRead, open_logs
-from streams.errors import EXIT_BROKER
+from streams.audit.logs import FETCH_RECORDS, STALL_S, open_logs
+from streams.errors import EXIT_BROKER, IncompleteRead
 from streams.kafka.topics import full_name
 from tests.support.deployment import Deployment
 from tests.support.traffic import service

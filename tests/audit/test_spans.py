@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from aiokafka import TopicPartition
 
-from streams.audit.logs import IncompleteRead
 from streams.audit.spans import Place, Span, check_end
 from streams.audit.stated import StatedVerdicts
+from streams.errors import IncompleteRead
 from tests.audit.records import verdict, written
 
 PLACE = Place(*(TopicPartition(topic, 2) for topic in ("events", "verdicts", "letters")))

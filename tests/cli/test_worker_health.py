@@ -10,7 +10,7 @@ from streams.cli.doctor.worker_health import check_page
 from streams.dev_broker.ports import free_ports
 from streams.metrics.registry import Metrics
 from streams.settings.worker import Settings
-from streams.worker.health_page import WebPage
+from streams.worker.health_page import HealthPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -36,7 +36,7 @@ async def served(owners: Owners, host: str = "127.0.0.1") -> AsyncGenerator[Sett
     """Serve the page of a worker; yields its settings."""
     (port,) = free_ports(1)
     settings = Settings(web_host=host, web_port=port)
-    page = WebPage(Metrics())
+    page = HealthPage(Metrics())
     page.show(owners)
     await page.start(settings.web_host, settings.web_port)
     try:

@@ -1,4 +1,4 @@
-"""What becomes of one record of the definitions topic."""
+"""Agent of the definitions topic: gives every record to the registry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = get_logger(__name__)
 
 
 def take_definitions(definitions: Definitions) -> Callable[[bytes | None, bytes | None, int], None]:
-    """Return what gives a record (key, value, timestamp in ns) to the registry.
+    """Return the function that gives a record (key, value, timestamp in ns) to the registry.
 
     A record that is no definition is left out: `duly flow apply` refuses those, so it comes from
     elsewhere, and one of them must not stop every worker at every start.

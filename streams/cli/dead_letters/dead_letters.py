@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from schemas import headers
 from schemas.topics import DEAD_LETTERS
 from schemas.v1.dead_letter import DeadLetter
-from streams.cli.exit_codes import NotThere
+from streams.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -141,7 +141,7 @@ async def letters_at(logs: Logs, places: Iterable[Place]) -> list[Letter]:
     """Return the letters that lie at certain places, in the order asked.
 
     Raises:
-        NotThere: there is no dead letter at one of them.
+        NotFound: there is no dead letter at one of them.
     """
     partitions = await logs.partitions(DEAD_LETTERS)
     return [await _letter_at(logs, partitions, place) for place in places]
@@ -157,9 +157,9 @@ async def _letter_at(logs: Logs, partitions: list[TopicPartition], place: Place)
                     return letter
         kept = f"it holds offsets {first} to {end - 1}" if first < end else "it is empty"
         where = f"partition {place.partition} of {partition.topic}"
-        raise NotThere(f"there is no dead letter {place} on {where}: {kept}")
+        raise NotFound(f"there is no dead letter {place} on {where}: {kept}")
     topic = partitions[0].topic
-    raise NotThere(f"there is no dead letter {place}: {topic} has {len(partitions)} partitions")
+    raise NotFound(f"there is no dead letter {place}: {topic} has {len(partitions)} partitions")
 
 
 def _is_number(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from streams.cli.local.broker import BrokerKind, BrokerOption, local_broker
 from streams.cli.terminal import data, say, verdict_line
+from streams.errors import DemoFailed
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -47,7 +48,7 @@ def demo(broker: BrokerOption = None) -> None:
         data().print(expectations.table())
         data().print(expectations.sentence())
     if not expectations.met:
-        raise setup.DemoFailed("the demo did not show what it promises")
+        raise DemoFailed("the demo did not show what it promises")
 
 
 async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expectations:
@@ -77,7 +78,6 @@ async def _watch(
     expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: Settings
 ) -> None:
     """Print verdicts until every order has the expected one, or time is up."""
-    from streams.cli.demo.setup import DemoFailed
     from streams.cli.verdict_reader import Wanted, follow_verdicts
 
     until = time.monotonic() + SHOW_LIMIT_S

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.topics import TOPICS
-from streams.cli.exit_codes import ExitCode
 from streams.cli.kafka import command_settings
 from streams.cli.local.broker import broker_environment
-from streams.errors import DulyError
+from streams.errors import DemoFailed
 from streams.kafka.topics import admin_client, full_name
 
 if TYPE_CHECKING:
@@ -28,12 +27,6 @@ _READY = b"partitions assigned"
 _POLL_S = 0.05
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SHOPS = (_PACKAGE / "examples" / "shop", _PACKAGE.parent / "examples" / "shop")
-
-
-class DemoFailed(DulyError):
-    """The demo did not show all that it should."""
-
-    exit_code = ExitCode.INFRASTRUCTURE
 
 
 def shop_folder() -> Path:

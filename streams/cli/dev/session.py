@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from streams.cli.exit_codes import ExitCode
 from streams.cli.local.processes import Tail
 from streams.cli.terminal import complain, data, say, talk, verdict_line
 from streams.cli.verdict_reader import Wanted, follow_verdicts
-from streams.errors import DulyError, InvalidFlowFile
+from streams.errors import InvalidFlowFile, WorkerEnded
 from streams.flows.checks import check_files
 from streams.flows.files import load_flow_file
 from streams.flows.publishing import publish
@@ -30,12 +29,6 @@ if TYPE_CHECKING:
 
 LOOK_INTERVAL_S = 0.3
 """Interval between two looks at the files."""
-
-
-class WorkerEnded(DulyError):
-    """The worker of the session has ended; the message has the end of its log."""
-
-    exit_code = ExitCode.INFRASTRUCTURE
 
 
 async def run_session(worker: ServerProcess, paths: Sequence[Path], settings: Settings) -> None:
