@@ -26,7 +26,7 @@ def test_version_is_that_of_the_distribution(duly: Duly) -> None:
 
 def test_the_help_says_what_the_exit_codes_mean(duly: Duly) -> None:
     result = duly("--help")
-    assert "Exit codes: 0 fine, 1 a verdict failed" in result.stdout
+    assert "Exit codes: 0 success; 1 a verdict failed" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["replay"], ["verdicts", "--status", "green"]])
