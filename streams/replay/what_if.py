@@ -75,7 +75,7 @@ class WhatIf:
         self._flows = flows
         self._before = _Side(place, before, evaluate)
         self._after = _Side(place, after, evaluate)
-        self._clock_ns = 0
+        self._stream_time_ns = 0
 
     @property
     def lives(self) -> set[Life]:
@@ -89,7 +89,7 @@ class WhatIf:
             await self._pass_gap(stretch[0].timestamp_ns)
             await self._before.judge(stretch)
             await self._after.judge(stretch)
-            self._clock_ns = stretch[-1].timestamp_ns
+            self._stream_time_ns = stretch[-1].timestamp_ns
 
     async def run_on(self, until_ns: int) -> None:
         """Let time pass behind the last record, as clock records would."""
@@ -116,13 +116,13 @@ class WhatIf:
 
     def _split_at_gaps(self, records: Sequence[Record]) -> Iterator[list[Record]]:
         """Split records at gaps long enough to be an outage (R27)."""
-        clock_ns, stretch = self._clock_ns, list[Record]()
+        stream_time_ns, stretch = self._stream_time_ns, list[Record]()
         for record in records:
-            if stretch and record.timestamp_ns - clock_ns > OUTAGE_NS:
+            if stretch and record.timestamp_ns - stream_time_ns > OUTAGE_NS:
                 yield stretch
                 stretch = []
             stretch.append(record)
-            clock_ns = max(clock_ns, record.timestamp_ns)
+            stream_time_ns = max(stream_time_ns, record.timestamp_ns)
         if stretch:
             yield stretch
 
@@ -132,7 +132,7 @@ class WhatIf:
         The log has the clock records of its own deadlines. If one of these is missing in a gap,
         nobody could write then (R27), whatever the definitions.
         """
-        if next_ns - self._clock_ns <= OUTAGE_NS:
+        if next_ns - self._stream_time_ns <= OUTAGE_NS:
             return
         due_ns = self._before.next_due_ns()
         is_outage = due_ns is not None and next_ns - due_ns > OUTAGE_NS
