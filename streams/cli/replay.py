@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
     from streams.audit import Findings
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 STDIN = "-"
 
@@ -161,10 +161,10 @@ def _replay_file(
     from streams.flows.checks import check_files
     from streams.flows.files import load_flow_files
     from streams.replay.recorded import Replay
-    from streams.settings.worker import load_settings
+    from streams.settings.worker import load_worker_settings
 
     files = load_flow_files(flows)
-    definitions = Definitions(load_settings().flow_options, forgets=False)
+    definitions = Definitions(load_worker_settings().flow_options, forgets=False)
     with command_sandbox() as scripts, _open(events) as stream:
         scripts.run(lambda sandbox: check_files(files, sandbox))
         for file in files:
@@ -234,7 +234,7 @@ def _compare(
     return bool(comparison.changes)
 
 
-def _settings_of(topic: str) -> Settings:
+def _settings_of(topic: str) -> WorkerSettings:
     from streams.cli.kafka import command_settings
     from streams.replay.topic import settings_of_topic
 

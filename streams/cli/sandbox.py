@@ -5,7 +5,7 @@ from __future__ import annotations
 from streams.log import configure_logging
 from streams.scripts.limits import Limits
 from streams.scripts.sync import SyncSandbox
-from streams.settings.worker import load_settings
+from streams.settings.worker import load_worker_settings
 
 PROGRAM_MS = 10_000
 BATCH_MS = 60_000
@@ -14,7 +14,7 @@ BATCH_MS = 60_000
 
 def command_sandbox() -> SyncSandbox:
     """Start a sandbox; a command reports itself what came of a script, so its log is off."""
-    settings = load_settings()
+    settings = load_worker_settings()
     configure_logging(settings.model_copy(update={"log_level": "error"}))
     return SyncSandbox(
         Limits(

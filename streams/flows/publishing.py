@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from streams.cli.kafka import Stored
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
 class Published(NamedTuple):
@@ -32,7 +32,9 @@ class Published(NamedTuple):
     is_new: bool
 
 
-async def publish(definitions: Sequence[Mapping[str, Any]], settings: Settings) -> list[Published]:
+async def publish(
+    definitions: Sequence[Mapping[str, Any]], settings: KafkaSettings
+) -> list[Published]:
     """Publish definitions, each of another flow, and return when all of them are in force (R17).
 
     What is the newest definition of its flow already is not published again.
@@ -66,7 +68,7 @@ async def publish(definitions: Sequence[Mapping[str, Any]], settings: Settings) 
 
 
 async def _send(
-    producer: Any, definition: Mapping[str, Any], version: str, settings: Settings
+    producer: Any, definition: Mapping[str, Any], version: str, settings: KafkaSettings
 ) -> None:
     """Write a definition under its two keys and return when both are acknowledged."""
     flow = definition["flow"]

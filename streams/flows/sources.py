@@ -14,7 +14,7 @@ from streams.flows.history import read_history
 
 if TYPE_CHECKING:
     from streams.engine.definitions.registry import Definitions
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 _FILE_ENDINGS = {".yaml", ".yml"}
@@ -49,7 +49,7 @@ class LoadedDefinition(NamedTuple):
         return self._replace(definition=published)
 
 
-async def load_definitions(*names: str, settings: Settings) -> list[LoadedDefinition]:
+async def load_definitions(*names: str, settings: WorkerSettings) -> list[LoadedDefinition]:
     """Load definitions: each a FILE, a FLOW (the newest), FLOW@VERSION, or a VERSION alone.
 
     The broker is asked only if one of them is not a file.
@@ -93,7 +93,7 @@ class _Known(NamedTuple):
     """Flow → its versions, the oldest first."""
 
 
-async def _read_known(settings: Settings) -> _Known:
+async def _read_known(settings: WorkerSettings) -> _Known:
     async with open_logs(settings) as logs:
         history = await read_history(logs)
     definitions, _ = history.definitions(settings.flow_options)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from streams.cli.kafka import Stored
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
 class StoredDefinition(NamedTuple):
@@ -26,7 +26,9 @@ class StoredDefinition(NamedTuple):
     definition: dict[str, Any]
 
 
-async def find_definition(flow: str, version: str | None, settings: Settings) -> StoredDefinition:
+async def find_definition(
+    flow: str, version: str | None, settings: KafkaSettings
+) -> StoredDefinition:
     """Return the newest definition of a flow, or a version of it; else what events taught of it.
 
     Raises:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from streams.audit.logs import Logs
     from streams.flows.files import FlowFile
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class TopicComparison:
 
 
 async def compare_flows(
-    settings: Settings, files: Sequence[FlowFile], since_ms: int | None, until_ms: int | None
+    settings: WorkerSettings, files: Sequence[FlowFile], since_ms: int | None, until_ms: int | None
 ) -> TopicComparison:
     """Judge the log by the definitions as they were, and with flow files in place of published ones.
 

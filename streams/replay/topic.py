@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streams.audit import Findings
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 PATIENCE_S = 3.0
 """How long to wait for verdicts of a worker that has read the same records."""
 
 
-def settings_of_topic(topic: str, settings: Settings) -> Settings:
+def settings_of_topic(topic: str, settings: WorkerSettings) -> WorkerSettings:
     """Return the settings of the installation that an events topic belongs to.
 
     Raises:
@@ -30,7 +30,7 @@ def settings_of_topic(topic: str, settings: Settings) -> Settings:
 
 
 async def replay_topic(
-    settings: Settings,
+    settings: WorkerSettings,
     since_ms: int | None,
     until_ms: int | None,
     on_verdicts: Callable[[Sequence[bytes]], None],

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import psutil
 import pytest
 
-from streams.cli.local.broker import BrokerKind
+from streams.cli.local.setup import BrokerChoice
 from streams.dev_broker import KINDS
 from streams.kafka.topics import admin_client
 from streams.settings.worker import load_settings
@@ -73,7 +73,7 @@ async def until_topics_are(expected: set[str]) -> None:
 
 
 def test_every_kind_of_broker_can_be_asked_for() -> None:
-    assert [kind.value for kind in BrokerKind] == list(KINDS)
+    assert [kind.value for kind in BrokerChoice] == list(KINDS)
 
 
 def test_the_demo_shows_every_kind_of_break_with_its_reason_and_leaves_nothing(

@@ -14,7 +14,6 @@ import pytest
 
 from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS
-from streams.cli.local.processes import Tail
 from tests.support.command_line import FLOW
 from tests.support.topic_records import Sent, write
 from tests.support.traffic import event
@@ -123,15 +122,3 @@ def test_a_path_that_is_not_there_is_a_usage_error(duly: Duly, tmp_path: Path) -
     result = duly("dev", tmp_path / "flows")
     assert result.exit_code == 2
     assert "there is no " in result.stderr
-
-
-def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    tail = Tail(path)
-    assert tail.new_lines() == []
-    with path.open("ab", buffering=0) as file:
-        file.write("one\ntwö".encode()[:-1])
-        assert tail.new_lines() == ["one"]
-        file.write("ö\n".encode()[1:])
-        assert tail.new_lines() == ["twö"]
-        assert tail.new_lines() == []

@@ -7,18 +7,16 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from streams.cli.local.broker import BrokerKind, BrokerOption, local_broker
+from streams.cli.local.setup import BrokerChoice, BrokerOption, local_broker
 from streams.cli.terminal import data, say, verdict_line
 from streams.errors import DemoFailed
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
-    from pathlib import Path
-
     from streams.cli.demo.expectations import Expectations
+    from streams.cli.local.setup import LocalSetup
     from streams.cli.terminal import Verdict
     from streams.dev_broker.process import ServerProcess
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 SHOW_LIMIT_S = 40.0
 """Limit for the shop and its verdicts; they take about ten seconds."""
@@ -41,9 +39,9 @@ def demo(broker: BrokerOption = None) -> None:
         server = local.server
         say(f"broker   {server.kind} on {server.bootstrap}  {server.notice}".rstrip())
         settings = setup.demo_settings(server, local.folder)
-        if server.kind == BrokerKind.external:
+        if server.kind == BrokerChoice.external:
             local.ending.callback(lambda: asyncio.run(setup.remove_topics(settings)))
-        expectations = run_until_signalled(_perform(local.ending, local.folder, settings))
+        expectations = run_until_signalled(_perform(local, settings))
         data().print()
         data().print(expectations.table())
         data().print(expectations.sentence())
@@ -51,23 +49,22 @@ def demo(broker: BrokerOption = None) -> None:
         raise DemoFailed("the demo did not show what it promises")
 
 
-async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expectations:
-    """Run worker and shop, and print verdicts; `ending` stops both."""
+async def _perform(local: LocalSetup, settings: WorkerSettings) -> Expectations:
+    """Run worker and shop, and print verdicts."""
     from streams.cli.demo import setup
     from streams.cli.demo.expectations import Expectations
-    from streams.cli.local.processes import running, worker_command
     from streams.flows.files import load_flow_file
     from streams.flows.publishing import publish
     from streams.kafka.topics import ensure_topics
 
     flow = load_flow_file(setup.shop_folder() / "shop.yaml")
     await ensure_topics(settings)
-    worker = ending.enter_context(running(worker_command(), folder / "worker.log"))
+    worker = local.run_worker()
     say(f"worker   faust -A streams worker, process {worker.pid}")
     (published,) = await publish([flow.definition], settings)
     say(f"flow     {published.flow}@{published.version} is in force, as {flow.path} says")
     await setup.wait_until_ready(worker)
-    shop = ending.enter_context(running(setup.shop_command(), folder / "shop.log"))
+    shop = local.run("shop", setup.shop_command())
     say(f"shop     opens, process {shop.pid}; some of its orders will break\n")
     expectations = Expectations(shop.log)
     await _watch(expectations, worker, shop, settings)
@@ -75,7 +72,7 @@ async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expec
 
 
 async def _watch(
-    expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: Settings
+    expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: WorkerSettings
 ) -> None:
     """Print verdicts until every order has the expected one, or time is up."""
     from streams.cli.verdict_reader import Wanted, follow_verdicts

@@ -1,4 +1,4 @@
-"""Settings, topics and files of one demo."""
+"""WorkerSettings, topics and files of one demo."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from schemas.topics import TOPICS
 from streams.cli.kafka import command_settings
-from streams.cli.local.broker import broker_environment
+from streams.cli.local.setup import broker_environment
 from streams.errors import DemoFailed
 from streams.kafka.topics import admin_client, full_name
 
 if TYPE_CHECKING:
     from streams.dev_broker import Broker
     from streams.dev_broker.process import ServerProcess
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 PARTITIONS = 2
 READY_TIMEOUT_S = 30.0
@@ -41,7 +41,7 @@ def shop_folder() -> Path:
     raise DemoFailed(f"the sample shop is not here, in {' or '.join(map(str, _SHOPS))}")
 
 
-def demo_settings(broker: Broker, folder: Path) -> Settings:
+def demo_settings(broker: Broker, folder: Path) -> WorkerSettings:
     """Set the environment variables of one demo for this process and its children.
 
     Topics, consumer group and state have names of their own, so that a demo on a shared broker
@@ -79,7 +79,7 @@ async def wait_until_ready(worker: ServerProcess) -> None:
         await asyncio.sleep(_POLL_S)
 
 
-async def remove_topics(settings: Settings) -> None:
+async def remove_topics(settings: WorkerSettings) -> None:
     """Remove the topics of this demo from a broker that outlives it."""
     async with admin_client(settings) as admin:
         ours = {full_name(topic, settings) for topic in TOPICS}

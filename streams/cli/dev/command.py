@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.local.broker import BrokerKind, BrokerOption, broker_environment, local_broker
+from streams.cli.local.setup import BrokerChoice, BrokerOption, broker_environment, local_broker
 from streams.cli.terminal import say
 
 if TYPE_CHECKING:
-    from streams.cli.local.broker import LocalSetup
+    from streams.cli.local.setup import LocalSetup
     from streams.dev_broker import Broker
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 PARTITIONS = 4
 """Of a broker that is started here, unless DULY_PARTITIONS says otherwise."""
@@ -51,24 +51,21 @@ def dev(
         run_until_signalled(_run(local, paths or [], _settings(local.server, local.folder)))
 
 
-def _settings(broker: Broker, folder: Path) -> Settings:
+def _settings(broker: Broker, folder: Path) -> WorkerSettings:
     """Set the environment variables that this process and the worker need for the broker."""
     from streams.cli.kafka import command_settings
 
     os.environ |= broker_environment(broker) | {"DULY_LOG_FORMAT": "console"}
     os.environ.setdefault("DULY_STATE_DIR", str(folder))
-    if broker.kind != BrokerKind.external:
+    if broker.kind != BrokerChoice.external:
         os.environ.setdefault("DULY_PARTITIONS", str(PARTITIONS))
     return command_settings()
 
 
-async def _run(local: LocalSetup, paths: list[Path], settings: Settings) -> None:
+async def _run(local: LocalSetup, paths: list[Path], settings: WorkerSettings) -> None:
     from streams.cli.dev.session import run_session
-    from streams.cli.local.processes import running, worker_command
     from streams.kafka.topics import ensure_topics
 
     created = await ensure_topics(settings)
     say(f"topics   {len(created)} created")
-    log = local.folder / "worker.log"
-    worker = local.ending.enter_context(running(worker_command(), log))
-    await run_session(worker, paths, settings)
+    await run_session(local.run_worker(), paths, settings)

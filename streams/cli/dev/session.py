@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from streams.cli.local.processes import Tail
 from streams.cli.terminal import complain, data, say, talk, verdict_line
 from streams.cli.verdict_reader import Wanted, follow_verdicts
+from streams.dev_broker.tail import Tail
 from streams.errors import InvalidFlowFile, WorkerEnded
 from streams.flows.checks import check_files
 from streams.flows.files import load_flow_file
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
     from streams.dev_broker.process import ServerProcess
     from streams.scripts.sandbox import Sandbox
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 LOOK_INTERVAL_S = 0.3
 """Interval between two looks at the files."""
 
 
-async def run_session(worker: ServerProcess, paths: Sequence[Path], settings: Settings) -> None:
+async def run_session(
+    worker: ServerProcess, paths: Sequence[Path], settings: WorkerSettings
+) -> None:
     """Run until the worker ends, or without end.
 
     Raises:
@@ -53,7 +55,7 @@ async def run_session(worker: ServerProcess, paths: Sequence[Path], settings: Se
 
 
 @asynccontextmanager
-async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox]:
+async def _sandbox(settings: WorkerSettings) -> AsyncGenerator[Sandbox]:
     limits = Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb)
     sandbox = create_sandbox(limits)
     await sandbox.start()
@@ -72,14 +74,14 @@ async def _show_worker(worker: ServerProcess) -> None:
     raise WorkerEnded(f"the worker ended:\n{worker.log_tail()}")
 
 
-async def _show_verdicts(settings: Settings) -> None:
+async def _show_verdicts(settings: WorkerSettings) -> None:
     async with aclosing(follow_verdicts(settings, Wanted())) as verdicts:
         async for batch in verdicts:
             for incoming in batch:
                 data().print(verdict_line(incoming.verdict))
 
 
-async def _apply_flows(watch: FlowWatch, sandbox: Sandbox, settings: Settings) -> None:
+async def _apply_flows(watch: FlowWatch, sandbox: Sandbox, settings: WorkerSettings) -> None:
     """Apply flow files now and whenever they change; print what is wrong in them."""
     while True:
         for path in watch.changed():

@@ -1,7 +1,8 @@
-"""Starts the broker of a command that runs everything on this machine, and ends it in any case."""
+"""Runs broker and worker of a command on this machine, and ends both in any case."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -14,12 +15,16 @@ from streams.cli.local.signals import ended_by_signals, undisturbed_end
 from streams.cli.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from streams.dev_broker import Broker
+    from streams.dev_broker.process import ServerProcess
 
 
-class BrokerKind(StrEnum):
+STOP_TIMEOUT_S = 5.0
+
+
+class BrokerChoice(StrEnum):
     """The kinds of broker that can be used."""
 
     external = "external"
@@ -29,21 +34,33 @@ class BrokerKind(StrEnum):
 
 
 BrokerOption = Annotated[
-    BrokerKind | None,
+    BrokerChoice | None,
     typer.Option("--broker", help="The kind of broker; by default the best one available."),
 ]
 
 
 class LocalSetup(NamedTuple):
-    """A broker that runs, a folder for what the command writes, and what ends with them."""
+    """A running broker, a folder for files of the command, and what is stopped at its end."""
 
     server: Broker
     folder: Path
     ending: ExitStack
 
+    def run(self, name: str, command: Sequence[str | Path]) -> ServerProcess:
+        """Run a process until the command ends; its output goes to `<name>.log`."""
+        from streams.dev_broker.process import running
+
+        log = self.folder / f"{name}.log"
+        return self.ending.enter_context(running(command, log, stop_timeout_s=STOP_TIMEOUT_S))
+
+    def run_worker(self) -> ServerProcess:
+        """Run a worker; -P keeps the user's folder off its import path."""
+        faust = [sys.executable, "-P", "-m", "faust", "-A", "streams", "worker", "--without-web"]
+        return self.run("worker", faust)
+
 
 @contextmanager
-def local_broker(kind: BrokerKind | None, *, name: str) -> Generator[LocalSetup]:
+def local_broker(kind: BrokerChoice | None, *, name: str) -> Generator[LocalSetup]:
     """Run a broker for the time of a block; a signal ends the block, and nothing stays behind."""
     from streams.dev_broker import start_broker
 
@@ -61,7 +78,7 @@ def local_broker(kind: BrokerKind | None, *, name: str) -> Generator[LocalSetup]
 
 def broker_environment(broker: Broker) -> dict[str, str]:
     """Return the settings for a broker: its address, and what the embedded one cannot do."""
-    if broker.kind != BrokerKind.embedded:
+    if broker.kind != BrokerChoice.embedded:
         return {"DULY_BROKER": broker.bootstrap}
     return {
         "DULY_BROKER": broker.bootstrap,
