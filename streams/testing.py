@@ -71,7 +71,7 @@ class FlowRun:
         self._definitions += [file.definition for file in files]
 
     def later(self, milliseconds: int) -> None:
-        """Let time pass without waiting: events from here on happen that much later."""
+        """Advance time without waiting: events from here on happen that much later."""
         self._pauses.append((len(self.events), milliseconds * NS_PER_MS))
 
     def verdict(self, flow: str, run_id: str) -> Verdict | None:
@@ -150,7 +150,7 @@ class _Log:
         yield self._judge(Record(self._offset, recorded_ns, event))
 
     def run_on(self, until_ns: int) -> Generator[Judged]:
-        """Let each due instant pass, as the clock records of a worker do."""
+        """Advance to each due instant, as the clock records of a worker do."""
         while (due_ns := self._partition.next_due_ns()) is not None and due_ns <= until_ns:
             yield self._judge(Record(self._offset, due_ns, None))
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Evaluate = Callable[[Sequence[ScriptCall]], Sequence[ScriptAnswer]]
 
 Until = Literal["end", "last"] | int
-"""Where time stops. `end`: when every run is closed, time runs on by itself. `last`: with the last
-line. An integer: at that instant (ns); lines recorded later are not read."""
+"""The end of stream time. `end`: when every run is closed. `last`: with the last line. An integer: at
+that instant (ns); lines recorded later are not read."""
 
 _END_OF_TIME_NS = 2**63 - 1
 # From this many on, all lessons count as new again.
@@ -59,7 +59,7 @@ class Replay:
         self._over = False
 
     def judge(self, stream: ByteStream) -> Iterator[Judged]:
-        """Judge all lines, in batches of what the stream has ready, then let time run on.
+        """Judge all lines, in batches of what the stream has ready, then advance to each due instant.
 
         Raises:
             BadLine: after the effects of the lines before it.
@@ -123,6 +123,6 @@ class Replay:
         return judged
 
     def _run_on(self) -> Iterator[Judged]:
-        """Let each instant pass as it falls due, as the clock records of a worker would."""
+        """Advance to each due instant, as the clock records of a worker do."""
         while (due_ns := self._partition.next_due_ns()) is not None and due_ns <= self._until_ns:
             yield self._judge([Record(self._offset + 1, due_ns, None)])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.settings.worker import WorkerSettings
 
 PATIENCE_S = 3.0
-"""How long to wait for verdicts of a worker that has read the same records."""
+"""Wait for verdicts of a worker that has read the same records."""
 
 
 def settings_of_topic(topic: str, settings: WorkerSettings) -> WorkerSettings:

@@ -92,7 +92,7 @@ class WhatIf:
             self._stream_time_ns = stretch[-1].timestamp_ns
 
     async def run_on(self, until_ns: int) -> None:
-        """Let time pass behind the last record, as clock records would."""
+        """Advance to each due instant after the last record, as clock records do."""
         for side in (self._before, self._after):
             await side.run_on(until_ns)
 
@@ -127,7 +127,7 @@ class WhatIf:
             yield stretch
 
     async def _pass_gap(self, next_ns: int) -> None:
-        """Let due instants pass for which a worker with the other definitions writes clock records.
+        """Advance to the due instants for which a worker with the other definitions writes clock records.
 
         The log has the clock records of its own deadlines. If one of these is missing in a gap,
         nobody could write then (R27), whatever the definitions.

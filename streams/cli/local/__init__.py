@@ -1,1 +1,1 @@
-"""What `duly demo` and `duly dev` share: a broker, a worker and signals on this machine."""
+"""Shared by `duly demo` and `duly dev`: a broker, a worker and signals on this machine."""
