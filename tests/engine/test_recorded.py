@@ -1,4 +1,4 @@
-"""Runs that an earlier release stored are read and judged on as that release would have."""
+"""Runs and definitions that an earlier release stored are read and judged on as that release would have."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import orjson
 import pytest
 
 from streams.engine.run.codec import FORMAT
-from tests.engine.recorded import FOLDER, KINDS, Recording, reading
+from tests.engine.recorded import (
+    DEFINITION_KINDS,
+    DEFINITIONS,
+    FOLDER,
+    KINDS,
+    Recording,
+    definition_reading,
+    reading,
+)
 
 RECORDED: dict[str, dict[str, Recording]] = {
     file.stem: orjson.loads(file.read_bytes()) for file in sorted(FOLDER.glob("format-*.json"))
 }
+RECORDED_DEFINITIONS: dict[str, Recording] = orjson.loads(DEFINITIONS.read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -28,6 +37,18 @@ def test_a_stored_run_is_read_as_it_was(form: str, name: str):
 def test_every_kind_of_run_is_recorded():
     """A kind that this release knows and the newest recording lacks would not be held to anything."""
     assert set(RECORDED[f"format-{FORMAT}"]) == set(KINDS)
+
+
+@pytest.mark.parametrize("name", RECORDED_DEFINITIONS)
+def test_a_definition_record_is_read_as_it_was(name: str):
+    """The version that it states, its options and its nodes."""
+    recording = RECORDED_DEFINITIONS[name]
+    assert definition_reading(recording["kept"]) == recording["read"]
+
+
+def test_every_kind_of_definition_record_is_recorded():
+    """All that state options: published, learned, learned and said again, a snapshot."""
+    assert set(RECORDED_DEFINITIONS) == set(DEFINITION_KINDS)
 
 
 def test_the_recordings_differ():
