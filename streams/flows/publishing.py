@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.encoding import encode_json
 from schemas.limits import VERSION
+from schemas.renamed import rename_record
 from schemas.topics import DEFINITIONS
 from streams.cli.exit_codes import NotThere
 from streams.cli.kafka import broker_errors, newest_records
@@ -83,7 +84,7 @@ async def find_definition(flow: str, version: str | None, settings: Settings) ->
     stored = await newest_records(DEFINITIONS, settings)
     record = stored.get(flow.encode() if version is None else f"{flow}@{version}".encode())
     if record is not None:
-        return _found(orjson.loads(record.value), record.timestamp_ms)
+        return _found(rename_record(orjson.loads(record.value)), record.timestamp_ms)
     learned = _learned(flow, stored)
     if version is None and learned is not None:
         return learned
@@ -132,7 +133,7 @@ def _learned(flow: str, stored: Mapping[bytes, Stored]) -> Found | None:
     prefix = f"{flow}/".encode()
     for key, (value, _) in stored.items():
         if key.startswith(prefix):
-            record = orjson.loads(value)
+            record = rename_record(orjson.loads(value))
             nodes[record["node"]["id"]] = record["node"]
             options |= record.get("options", {})
     if not nodes:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "recorded_states"
 DEFINITIONS = FOLDER / f"definitions-{FORMAT}.json"
-REMEMBERED = "retention_ms"
+REMEMBERED = "forget_after_ms"
 """The option that says how long a closed run is remembered."""
 FIRST_OFFSET = 1_000
 """Of what comes after the recording; far behind all that the stored runs have seen."""
@@ -247,8 +247,8 @@ def a_clock_ran_ahead() -> RecordedLog:
 
 
 @kind
-def late() -> RecordedLog:
-    """Its first event is older than retention: the run may have been forgotten (R21)."""
+def reopened() -> RecordedLog:
+    """Its first event is older than `forget_after_ms`: the run may have been forgotten (R21)."""
     log = RecordedLog(flow("a", "b"))
     log.come(event("a", 0), at=4_000_000)
     return log
