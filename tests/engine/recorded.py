@@ -43,8 +43,8 @@ Kept = tuple[str, str, int]
 def published_record(definition: dict[str, Any]) -> Kept:
     """Return the record with which `duly flow apply` publishes a definition."""
     version = published_version(definition)
-    record = {"v": 1, "kind": "published", "version": version, "options": {}, **definition}
-    return f"{definition['flow']}@{version}", encode_json(record).decode(), 0
+    record: dict[str, Any] = {"v": 1, "kind": "published", "version": version, "options": {}}
+    return f"{definition['flow']}@{version}", encode_json(record | definition).decode(), 0
 
 
 class RecordedLog(Log):
@@ -320,7 +320,8 @@ def beside_a_trigger() -> RecordedLog:
 @kind
 def remembered_for_longer() -> RecordedLog:
     """Its flow states how long a closed run is remembered."""
-    log = RecordedLog(flow("a", "b", "c", **{REMEMBERED: 10_000_000}))
+    options: dict[str, Any] = {REMEMBERED: 10_000_000}
+    log = RecordedLog(flow("a", "b", "c", **options))
     log.come(event("a", 0, id="first"))
     log.run_on(900_000)
     return log
@@ -423,14 +424,21 @@ def record(log: RecordedLog) -> Recording:
     return recording | reading(recording)
 
 
+def definitions_of(recording: Recording) -> Definitions:
+    """Return the registry of the definition records beside a recorded run."""
+    definitions = Definitions()
+    for key, value, timestamp_ns in (*recording["published"], *recording["learned"]):
+        definitions.add(key.encode(), value.encode(), timestamp_ns)
+    return definitions
+
+
 def reading(recording: Recording) -> Recording:
     """Return what today's code reads in a recording, and what it says when the run goes on.
 
     Every node sends one more event, and then all time passes.
     """
     log = Log()
-    for key, value, timestamp_ns in (*recording["published"], *recording["learned"]):
-        log.definitions.add(key.encode(), value.encode(), timestamp_ns)
+    log.definitions = definitions_of(recording)
     flow_name, run_id = recording["flow"], recording["run_id"]
     stored = recording["stored"].encode()
     header = read_header(stored)

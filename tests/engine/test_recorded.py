@@ -5,7 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from streams.engine.run.codec import FORMAT
+from schemas.ids import state_key
+from streams.engine.run.codec import FORMAT, decode_run, encode_run
 from tests.engine.recorded import (
     DEFINITION_KINDS,
     DEFINITIONS,
@@ -13,6 +14,7 @@ from tests.engine.recorded import (
     KINDS,
     Recording,
     definition_reading,
+    definitions_of,
     reading,
 )
 
@@ -32,6 +34,27 @@ def test_a_stored_run_is_read_as_it_was(form: str, name: str):
     assert read["header"] == recording["header"]
     assert read["end"] == recording["end"]
     assert read["goes_on"] == recording["goes_on"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "remembered_for_longer",
+        "taught_how_long_to_remember",
+        "pinned_to_what_runs_learned_of_remembering",
+    ],
+)
+def test_an_option_that_was_stored_under_its_old_name_is_read_and_written_by_todays(name: str):
+    """`retention_ms` was what `forget_after_ms` is: in what is published, learned, or the run's own."""
+    recording = RECORDED["format-2"][name]
+    stored = recording["stored"].encode()
+    definitions = definitions_of(recording)
+    key = state_key(recording["flow"], recording["run_id"])
+    run = decode_run(key, stored, definitions)
+    assert run.definition.options.forget_after_ms == 10_000_000
+    again = encode_run(run)
+    assert again == stored.replace(b"retention_ms", b"forget_after_ms")
+    assert decode_run(key, again, definitions).definition is run.definition
 
 
 def test_every_kind_of_run_is_recorded():

@@ -69,15 +69,20 @@ def test_what_a_later_release_adds_moves_no_version(content: dict[str, Any]):
 
 def test_a_later_option_or_field_moves_no_version_that_the_engine_gives():
     """Of what is published and of what is learned."""
-    layers: dict[str, Any] = {"published": CHECKOUT["nodes"], "learned": [{"id": "ship"}]}
-    before = Definition("checkout", **layers).version
-    assert Definition("checkout", **layers, options={"made_up_ms": None}).version == before
-    others = [
-        Definition("checkout", **layers, options={"made_up_ms": 5}),
-        Definition("checkout", **layers, learned_options={"made_up_ms": 5}),
-        Definition("checkout", **{**layers, "learned": [{"id": "ship", "made_up": True}]}),
-    ]
-    assert len({before, *(other.version for other in others)}) == 4
+
+    def version(learned: dict[str, Any], **options: Any) -> str:
+        nodes = CHECKOUT["nodes"]
+        return Definition("checkout", published=nodes, learned=[learned], **options).version
+
+    ship, later = {"id": "ship"}, {"made_up_ms": 5}
+    before = version(ship)
+    assert version(ship, options={"made_up_ms": None}) == before
+    others = {
+        version(ship, options=later),
+        version(ship, learned_options=later),
+        version({**ship, "made_up": True}),
+    }
+    assert len({before, *others}) == 4
 
 
 def test_the_defaults_of_the_first_release_are_frozen():
