@@ -86,7 +86,7 @@ _OPTION_MEANINGS: Mapping[str, str | tuple[str, str]] = {
     "settle_ms": "a run that taught its own flow passes after {} without an event",
     "grace_ms": "an event waits {0} for its dependencies; a timeout fires {0} after its deadline",
     "clock_tolerance_ms": "a dependency may be {} later than what depends on it",
-    "retention_ms": "a closed run is remembered for {}",
+    "forget_after_ms": "a closed run is remembered for {}",
     "closed": (
         "an event of a node that is not listed is judged when it comes",
         "an event of a node that is not listed fails its run",

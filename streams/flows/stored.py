@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from schemas.renamed import rename_record
 from schemas.topics import DEFINITIONS
 from streams.cli.kafka import newest_records
 from streams.errors import NotFound
@@ -39,7 +40,7 @@ async def find_definition(
     stored = await newest_records(DEFINITIONS, settings)
     record = stored.get(flow.encode() if version is None else f"{flow}@{version}".encode())
     if record is not None:
-        return _stored(orjson.loads(record.value), record.timestamp_ms)
+        return _stored(rename_record(orjson.loads(record.value)), record.timestamp_ms)
     learned = _learned(flow, stored)
     if version is None and learned is not None:
         return learned
@@ -65,7 +66,7 @@ def _learned(flow: str, stored: Mapping[bytes, Stored]) -> StoredDefinition | No
     prefix = f"{flow}/".encode()
     for key, (value, _) in stored.items():
         if key.startswith(prefix):
-            record = orjson.loads(value)
+            record = rename_record(orjson.loads(value))
             nodes[record["node"]["id"]] = record["node"]
             options |= record.get("options", {})
     if not nodes:

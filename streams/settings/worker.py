@@ -97,8 +97,8 @@ class WorkerSettings(KafkaSettings):
     clock_tolerance_ms: int = _option(
         "clock_tolerance_ms", "Difference in ms between the clocks of producers that is forgiven."
     )
-    retention_ms: int = _option(
-        "retention_ms", "Time in ms that the state of a closed run is kept."
+    forget_after_ms: int = _option(
+        "forget_after_ms", "Time in ms that the state of a closed run is kept."
     )
     max_events_per_run: int = _option(
         "max_events_per_run", "Events that a run takes; more are dead letters."
