@@ -16,13 +16,13 @@ from streams.scripts.offline import offline_sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 PATIENCE_S = 10.0
 
 
 async def audit(
-    settings: Settings,
+    settings: WorkerSettings,
     *,
     patience_s: float = PATIENCE_S,
     since_ms: int | None = None,

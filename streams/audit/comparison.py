@@ -67,7 +67,7 @@ def left_out(
 
 def _says_limit(body: bytes) -> bool:
     # Few bodies say so: they are decoded only where the text may.
-    return b'"limit":true' in body and orjson.loads(body)["limit"]
+    return b'"script_limit":true' in body and orjson.loads(body)["script_limit"]
 
 
 def compare_verdicts(

@@ -1,4 +1,4 @@
-"""The definitions topic as a history: every record that is kept, with its timestamp (R17)."""
+"""The definitions topic read whole: every record that is kept, with its timestamp (R17)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from streams.kafka.topic_reader import TopicReader
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
 class DefinitionRecord(NamedTuple):
@@ -27,7 +27,7 @@ class DefinitionRecord(NamedTuple):
     timestamp_ns: int
 
     def is_published(self, flows: Container[str]) -> bool:
-        """Return True if it is what was published of one of these flows, or a version of it."""
+        """Return True if it holds what was published of one of these flows, or a version of it."""
         name = self.key.decode(errors="replace")
         return "/" not in name and name.partition("@")[0] in flows
 
@@ -37,7 +37,7 @@ class History(NamedTuple):
 
     Attributes:
         records: its records, in order.
-        compacted: how many older records are compacted away.
+        compacted: how many records before the last one are no longer there.
     """
 
     records: list[DefinitionRecord]
@@ -46,11 +46,11 @@ class History(NamedTuple):
     def definitions(
         self, defaults: Mapping[str, Any], *, without: Container[str] = ()
     ) -> tuple[Definitions, list[str]]:
-        """Return the registry that a worker would build from it, and notes for people.
+        """Return the registry that a worker would build, and notes for people.
 
         Args:
             defaults: the worker's flow options.
-            without: flows whose published records are left out.
+            without: flows whose published definitions are left out.
         """
         definitions = Definitions(defaults)
         notes: list[str] = []
@@ -70,7 +70,7 @@ class History(NamedTuple):
         return definitions, notes
 
 
-async def read_history(reader: TopicReader, settings: Settings) -> History:
+async def read_history(reader: TopicReader, settings: KafkaSettings) -> History:
     """Read the definitions topic from its beginning.
 
     Raises:

@@ -12,11 +12,11 @@ from streams.errors import BrokerUnavailable
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
 @contextmanager
-def broker_errors(settings: Settings) -> Generator[None]:
+def broker_errors(settings: KafkaSettings) -> Generator[None]:
     """Translate what an aiokafka client raises in a block.
 
     Raises:

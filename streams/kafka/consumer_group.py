@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiokafka import TopicPartition
 
     from streams.kafka.topic_reader import TopicReader
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
 class ConsumerGroup(NamedTuple):
@@ -41,7 +41,7 @@ class PartitionLag(NamedTuple):
     """Of the oldest of these records, by this machine's clock, in whole seconds."""
 
 
-async def describe_group(settings: Settings) -> ConsumerGroup:
+async def describe_group(settings: KafkaSettings) -> ConsumerGroup:
     """Return the consumer group.
 
     Raises:
@@ -66,7 +66,7 @@ async def describe_group(settings: Settings) -> ConsumerGroup:
 
 
 async def consumer_lag(
-    settings: Settings, reader: TopicReader, group: ConsumerGroup
+    settings: KafkaSettings, reader: TopicReader, group: ConsumerGroup
 ) -> list[PartitionLag]:
     """Return the lag of each partition of the events topic that has one.
 

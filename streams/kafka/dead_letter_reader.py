@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiokafka import TopicPartition
 
     from streams.kafka.topic_reader import TopicReader
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 _OURS = {
     headers.REASON,
@@ -127,7 +127,7 @@ class NewestDeadLetters:
 
 
 async def read_dead_letters(
-    reader: TopicReader, settings: Settings, wanted: DeadLetterFilter
+    reader: TopicReader, settings: KafkaSettings, wanted: DeadLetterFilter
 ) -> AsyncIterator[StoredDeadLetter]:
     """Yield the dead letters that match, partition by partition, as the topic stands now.
 
@@ -149,7 +149,7 @@ async def read_dead_letters(
 
 
 async def dead_letters_by_id(
-    reader: TopicReader, settings: Settings, ids: Iterable[DeadLetterId]
+    reader: TopicReader, settings: KafkaSettings, ids: Iterable[DeadLetterId]
 ) -> list[StoredDeadLetter]:
     """Return the dead letters of some ids, in the order given.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from streams.kafka.dead_letter_reader import StoredDeadLetter
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
 Outcome = Literal["planned", "produced", "refused"]
@@ -52,7 +52,7 @@ class Retry(NamedTuple):
 
 
 async def retry_dead_letters(
-    dead_letters: AsyncIterator[StoredDeadLetter], settings: Settings, *, dry_run: bool
+    dead_letters: AsyncIterator[StoredDeadLetter], settings: KafkaSettings, *, dry_run: bool
 ) -> AsyncGenerator[Retry]:
     """Produce the originals of dead letters to the events topic, one after the other.
 

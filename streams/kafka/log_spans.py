@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from streams.kafka.topic_reader import TopicReader
     from streams.kafka.written import Life, WrittenVerdicts
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 CLOCKS_APART_MS = 600_000
 """How far the clock of a worker, which stamps verdicts, may be behind the broker's."""
@@ -50,7 +50,7 @@ class Span(NamedTuple):
     verdicts_end: int = 0
 
 
-async def co_partitions(settings: Settings) -> list[CoPartition]:
+async def co_partitions(settings: KafkaSettings) -> list[CoPartition]:
     """Return the partitions of events, verdicts and dead letters, by number.
 
     Raises:

@@ -17,7 +17,7 @@ from streams.kafka.topics import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 Action = Literal["create", "keep", "refuse"]
 """`keep` leaves a topic as it is; `refuse` ends `duly topics apply` and every worker with exit 4."""
@@ -58,7 +58,7 @@ class PlannedTopic(NamedTuple):
         return self._asdict() | {"differences": [found._asdict() for found in self.differences]}
 
 
-async def plan_topics(settings: Settings) -> list[PlannedTopic]:
+async def plan_topics(settings: KafkaSettings) -> list[PlannedTopic]:
     """Compare the registry of topics with the broker; change nothing.
 
     Raises:
@@ -74,7 +74,7 @@ async def plan_topics(settings: Settings) -> list[PlannedTopic]:
 
 
 def _planned(
-    topic: Topic, found: Found | None, replication: int, settings: Settings
+    topic: Topic, found: Found | None, replication: int, settings: KafkaSettings
 ) -> PlannedTopic:
     name = full_name(topic, settings)
     wanted = _wanted(topic, replication, settings)
@@ -90,7 +90,7 @@ def _planned(
     return PlannedTopic(name, "refuse" if reason else "keep", wanted, differences, reason)
 
 
-def _wanted(topic: Topic, replication: int, settings: Settings) -> dict[str, str]:
+def _wanted(topic: Topic, replication: int, settings: KafkaSettings) -> dict[str, str]:
     return {
         "partitions": str(topic.partition_count(settings.partitions)),
         "replication": str(replication),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 
     from schemas.topics import Topic
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 Start = Literal["beginning", "end"] | int
 """Where a topic is read from; a number is a time, in ms since 1970."""
@@ -219,7 +219,7 @@ class TopicReader:
 
 @asynccontextmanager
 async def open_reader(
-    settings: Settings, *, following: bool = False, stall_s: float = STALL_S
+    settings: KafkaSettings, *, following: bool = False, stall_s: float = STALL_S
 ) -> AsyncGenerator[TopicReader]:
     """Connect a reader; for its options see `TopicReader`.
 
@@ -235,7 +235,7 @@ async def open_reader(
             await reader.stop()
 
 
-async def topic_partitions(topic: Topic, settings: Settings) -> list[TopicPartition]:
+async def topic_partitions(topic: Topic, settings: KafkaSettings) -> list[TopicPartition]:
     """Return the partitions of a topic, and never create it.
 
     A client that asks for one topic creates it, with the wrong settings, where the broker has
@@ -256,7 +256,7 @@ async def topic_partitions(topic: Topic, settings: Settings) -> list[TopicPartit
     return [TopicPartition(name, number) for number in range(len(described["partitions"]))]
 
 
-async def newest_records(topic: Topic, settings: Settings) -> dict[bytes, Stored]:
+async def newest_records(topic: Topic, settings: KafkaSettings) -> dict[bytes, Stored]:
     """Return the newest record of each key of a compacted topic; removed keys are not in it.
 
     Raises:

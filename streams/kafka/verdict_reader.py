@@ -17,7 +17,7 @@ from streams.log import get_logger
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 log = get_logger(__name__)
 
@@ -55,7 +55,7 @@ class ReadVerdict(NamedTuple):
 
 
 async def follow_verdicts(
-    settings: Settings,
+    settings: KafkaSettings,
     wanted: VerdictFilter = VerdictFilter(),  # noqa: B008 -- immutable
     *,
     from_beginning: bool = False,

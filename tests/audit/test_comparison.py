@@ -76,7 +76,7 @@ def test_copies_are_counted():
 
 def test_all_verdicts_of_a_run_that_met_a_limit_are_left_out():
     """A script that is in time here need not have been in time there (R6)."""
-    limited = verdict("a", limit=True, status="failed")
+    limited = verdict("a", script_limit=True, status="failed")
     after, other = verdict("a", 2), verdict("a", opened_at_ns=900)
     said = stated(limited, after, other, B)
     skipped = left_out(implications(A, B), said, begins_at_ns=0, end=10)

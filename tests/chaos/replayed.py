@@ -18,7 +18,7 @@ from streams.kafka.topics import full_name
 from tests.support.worker_process import ROOT
 
 if TYPE_CHECKING:
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
     from tests.support.deployment import Deployment
 
 
@@ -49,7 +49,7 @@ def _replay(deployment: Deployment) -> list[bytes]:
     return finished.stdout.splitlines()
 
 
-async def _live(settings: Settings) -> list[bytes]:
+async def _live(settings: KafkaSettings) -> list[bytes]:
     said: dict[str, bytes] = {}
     async with open_reader(settings) as reader:
         for partition in await topic_partitions(VERDICTS, settings):

@@ -15,12 +15,12 @@ import pytest
 from schemas.partitioning import murmur2_partition
 from schemas.topics import DEAD_LETTERS, EVENTS
 from schemas.v1.dead_letter import DeadLetter
-from tests.cli.kafka_records import Sent, read, write
-from tests.cli.lines import event
+from tests.support.recorded_lines import event
+from tests.support.topic_records import Sent, read, write
 
 if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 THEIRS = (("traceparent", b"00-abc"), ("binary", b"\xff\x00"), ("empty", None))
 GOOD = event("a", 0).encode()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
     from tests.support.shared_kafka import SharedKafka
 
 pytestmark = pytest.mark.xdist_group("topic-reader")
@@ -36,7 +36,7 @@ RECORDS = 3 * FETCH_RECORDS + 7
 
 
 @pytest.fixture
-def settings(kafka: SharedKafka, tmp_path: Path) -> Generator[Settings]:
+def settings(kafka: SharedKafka, tmp_path: Path) -> Generator[KafkaSettings]:
     """Topics of our own."""
     deployment = Deployment(kafka.bootstrap, tmp_path)
     deployment.create_topics()
@@ -44,11 +44,11 @@ def settings(kafka: SharedKafka, tmp_path: Path) -> Generator[Settings]:
     deployment.remove()
 
 
-def events_of(settings: Settings) -> TopicPartition:
+def events_of(settings: KafkaSettings) -> TopicPartition:
     return TopicPartition(full_name(EVENTS, settings), 0)
 
 
-async def _write(settings: Settings, records: int, *, transactional: bool = False) -> None:
+async def _write(settings: KafkaSettings, records: int, *, transactional: bool = False) -> None:
     options: dict[str, Any] = {"max_batch_size": 1_000_000}
     if transactional:
         options["transactional_id"] = settings.app_id
@@ -66,7 +66,7 @@ async def _write(settings: Settings, records: int, *, transactional: bool = Fals
 
 
 async def _read(
-    settings: Settings, end: int, begin: int | None = None, *, stall_s: float = STALL_S
+    settings: KafkaSettings, end: int, begin: int | None = None, *, stall_s: float = STALL_S
 ) -> list[Any]:
     async with open_reader(settings, stall_s=stall_s) as reader:
         return [
@@ -76,7 +76,7 @@ async def _read(
         ]
 
 
-async def test_all_records_below_the_end_are_read_and_no_other(settings: Settings):
+async def test_all_records_below_the_end_are_read_and_no_other(settings: KafkaSettings):
     await _write(settings, RECORDS)
     async with open_reader(settings) as reader:
         end = await reader.end_offset(events_of(settings))
@@ -86,14 +86,14 @@ async def test_all_records_below_the_end_are_read_and_no_other(settings: Setting
     assert [record.offset for batch in batches for record in batch] == list(range(RECORDS))
 
 
-async def test_a_marker_of_a_transaction_at_the_end_is_passed(settings: Settings):
+async def test_a_marker_of_a_transaction_at_the_end_is_passed(settings: KafkaSettings):
     await _write(settings, 3, transactional=True)
     async with open_reader(settings) as reader:
         end = await reader.end_offset(events_of(settings))
     assert (end, len(await _read(settings, end))) == (4, 3)
 
 
-async def test_a_log_that_stops_before_its_end_is_refused(settings: Settings):
+async def test_a_log_that_stops_before_its_end_is_refused(settings: KafkaSettings):
     """A part of a log must never be judged as if it were all of it."""
     await _write(settings, 3)
     with pytest.raises(IncompleteRead) as refused:
@@ -104,14 +104,14 @@ async def test_a_log_that_stops_before_its_end_is_refused(settings: Settings):
     assert "the partition ends at 9" in str(refused.value)
 
 
-async def test_a_record_that_is_not_kept_is_refused(settings: Settings):
+async def test_a_record_that_is_not_kept_is_refused(settings: KafkaSettings):
     """Going on elsewhere, as consumers do by default, would leave records out in silence."""
     await _write(settings, 3)
     with pytest.raises(IncompleteRead, match=r"partition 0, offset 50: .* no longer kept"):
         await _read(settings, 60, begin=50)
 
 
-async def test_reading_on_keeps_what_was_fetched_behind_the_end(settings: Settings):
+async def test_reading_on_keeps_what_was_fetched_behind_the_end(settings: KafkaSettings):
     """It would not be fetched again: a reader that drops it never sees it."""
     events = events_of(settings)
     await _write(settings, 3)
@@ -125,7 +125,7 @@ async def test_reading_on_keeps_what_was_fetched_behind_the_end(settings: Settin
     assert found == [0, 1, 2, 3, 4]
 
 
-async def test_offsets_are_those_of_a_time_or_of_the_ends(settings: Settings):
+async def test_offsets_are_those_of_a_time_or_of_the_ends(settings: KafkaSettings):
     events = events_of(settings)
     await _write(settings, 3)
     await asyncio.sleep(0.01)
@@ -137,7 +137,7 @@ async def test_offsets_are_those_of_a_time_or_of_the_ends(settings: Settings):
     assert found == [0, 5, 3, 5]
 
 
-async def test_all_partitions_are_followed_from_given_offsets(settings: Settings):
+async def test_all_partitions_are_followed_from_given_offsets(settings: KafkaSettings):
     await _write(settings, 3)
     partitions = await topic_partitions(EVENTS, settings)
     assert len(partitions) > 1
@@ -153,7 +153,9 @@ async def test_all_partitions_are_followed_from_given_offsets(settings: Settings
     assert sorted(values) == [b"0", b"1", b"2", b"other"]
 
 
-async def test_a_follower_whose_offset_is_no_longer_kept_goes_on_at_the_first(settings: Settings):
+async def test_a_follower_whose_offset_is_no_longer_kept_goes_on_at_the_first(
+    settings: KafkaSettings,
+):
     await _write(settings, 3)
     found: list[int] = []
     async with (
@@ -165,12 +167,12 @@ async def test_a_follower_whose_offset_is_no_longer_kept_goes_on_at_the_first(se
     assert found == [0, 1, 2]
 
 
-async def test_a_follower_that_must_not_skip_records_is_told(settings: Settings):
+async def test_a_follower_that_must_not_skip_records_is_told(settings: KafkaSettings):
     with pytest.raises(IncompleteRead, match=r"partition 0, offset 50: .* no longer kept"):
         await _follow_until_a_record_comes(settings, 50)
 
 
-async def _follow_until_a_record_comes(settings: Settings, begin: int) -> None:
+async def _follow_until_a_record_comes(settings: KafkaSettings, begin: int) -> None:
     async with (
         open_reader(settings) as reader,
         aclosing(reader.follow({events_of(settings): begin})) as batches,
@@ -180,7 +182,9 @@ async def _follow_until_a_record_comes(settings: Settings, begin: int) -> None:
                 return
 
 
-async def test_of_a_compacted_topic_the_newest_record_of_each_key_is_returned(settings: Settings):
+async def test_of_a_compacted_topic_the_newest_record_of_each_key_is_returned(
+    settings: KafkaSettings,
+):
     records = [(b"a", b"1"), (b"b", b"1"), (b"a", b"2"), (b"b", None), (b"c", b"1")]
     producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker)
     async with producer:
@@ -190,21 +194,21 @@ async def test_of_a_compacted_topic_the_newest_record_of_each_key_is_returned(se
     assert {key: stored.value for key, stored in newest.items()} == {b"a": b"2", b"c": b"1"}
 
 
-async def test_a_topic_that_does_not_exist_is_named(settings: Settings):
+async def test_a_topic_that_does_not_exist_is_named(settings: KafkaSettings):
     elsewhere = settings.model_copy(update={"topic_prefix": "nowhere-"})
     with pytest.raises(NoTopic, match=r"there is no topic nowhere-flow-events\.v1 on ") as refused:
         await topic_partitions(EVENTS, elsewhere)
     assert refused.value.exit_code == EXIT_BROKER
 
 
-async def test_a_broker_that_cannot_be_reached_is_named(settings: Settings):
+async def test_a_broker_that_cannot_be_reached_is_named(settings: KafkaSettings):
     nobody = settings.model_copy(update={"broker": "127.0.0.1:1"})
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1"):
         async with open_reader(nobody):
             pass
 
 
-async def test_a_reader_of_empty_partitions_ends(settings: Settings):
+async def test_a_reader_of_empty_partitions_ends(settings: KafkaSettings):
     """`stop` of a consumer that was just assigned another partition may wait forever."""
     await _write(settings, 3)
     partitions = [*await topic_partitions(EVENTS, settings)] * 3

@@ -1,7 +1,7 @@
 """Hourly upkeep of the definitions topic: refresh used nodes, tombstone expired ones.
 
-Every worker does so from its own runs. It reads what another worker has written meanwhile, and does
-not write that again. The registry decides what is due (engine/definitions/registry.py).
+Every worker does it, from what its own runs show; what another has written meanwhile it reads, and does
+not write again. The registry decides what is due (engine/definitions/registry.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import NoReturn
 
-    from streams.agents.events.outbox import Append
     from streams.engine.definitions.registry import Definitions
+    from streams.kafka.rows import Appender
 
 log = get_logger(__name__)
 
@@ -33,14 +33,14 @@ RUNS_AT_A_TIME = 1_000
 LOG_KEPT_NS = (EVENTS.retention_ms or 0) * NS_PER_MS
 
 
-class DefinitionsKeeper:
-    """Writes the records that the registry finds due.
+class DefinitionsUpkeep:
+    """Writes what the registry finds due.
 
     Args:
         topic: full name of the definitions topic.
         definitions: the registry.
-        runs: returns the runs that this worker holds, (state key, stored form).
-        append: writes records and returns once they are acknowledged.
+        runs: gives the runs that this worker remembers, (state key, stored form).
+        appender: writes records, acknowledged.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class DefinitionsKeeper:
         definitions: Definitions,
         *,
         runs: Callable[[], Sequence[tuple[bytes, bytes]]],
-        append: Append,
+        appender: Appender,
     ) -> None:
         self._topic = topic
         self._definitions = definitions
         self._runs = runs
-        self._append = append
+        self._appender = appender
 
     async def keep(self) -> NoReturn:
         """Repeat the upkeep, for the life of the worker."""
@@ -70,7 +70,9 @@ class DefinitionsKeeper:
         if records:
             removed = [key.decode() for key, value in records if value is None]
             log.info("definitions kept", renewed=len(records) - len(removed), removed=removed)
-            await self._append(self._topic, 0, [OutRecord(key, value) for key, value in records])
+            await self._appender.append(
+                self._topic, 0, [OutRecord(key, value) for key, value in records]
+            )
 
     async def _seen(self, wanted: Mapping[str, set[str]]) -> dict[str, set[str]]:
         """Return which of the wanted nodes are in a run, by their flow."""

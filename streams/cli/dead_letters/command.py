@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         StoredDeadLetter,
     )
     from streams.kafka.topic_reader import TopicReader
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 app = typer.Typer(
     name="dead-letters",
@@ -173,7 +173,9 @@ def retry(
         raise typer.Exit(ExitCode.USAGE)
 
 
-async def _newest(settings: Settings, wanted: DeadLetterFilter, limit: int) -> NewestDeadLetters:
+async def _newest(
+    settings: WorkerSettings, wanted: DeadLetterFilter, limit: int
+) -> NewestDeadLetters:
     from streams.kafka.dead_letter_reader import NewestDeadLetters, read_dead_letters
     from streams.kafka.topic_reader import open_reader
 
@@ -184,7 +186,7 @@ async def _newest(settings: Settings, wanted: DeadLetterFilter, limit: int) -> N
     return newest
 
 
-async def _by_id(settings: Settings, ids: Sequence[DeadLetterId]) -> list[StoredDeadLetter]:
+async def _by_id(settings: WorkerSettings, ids: Sequence[DeadLetterId]) -> list[StoredDeadLetter]:
     from streams.kafka.dead_letter_reader import dead_letters_by_id
     from streams.kafka.topic_reader import open_reader
 
@@ -193,7 +195,7 @@ async def _by_id(settings: Settings, ids: Sequence[DeadLetterId]) -> list[Stored
 
 
 async def _retry(
-    settings: Settings,
+    settings: WorkerSettings,
     ids: Sequence[DeadLetterId],
     wanted: DeadLetterFilter,
     *,
@@ -225,7 +227,7 @@ async def _retry(
 
 
 async def _all_by_id(
-    reader: TopicReader, settings: Settings, ids: Sequence[DeadLetterId]
+    reader: TopicReader, settings: WorkerSettings, ids: Sequence[DeadLetterId]
 ) -> AsyncIterator[StoredDeadLetter]:
     from streams.kafka.dead_letter_reader import dead_letters_by_id
 

@@ -18,7 +18,7 @@ from streams.kafka.topics import REQUEST_TIMEOUT_MS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 CONNECT_TIMEOUT_S = 3.0
 OLDEST_TESTED = (3, 6)
@@ -45,7 +45,7 @@ SIGNS = (
 """The newest first. A broker does not report its release, only the requests that it supports."""
 
 
-async def check_broker(settings: Settings) -> list[Finding]:
+async def check_broker(settings: KafkaSettings) -> list[Finding]:
     """Return the brokers that answer; after a failure no other check of the broker is possible."""
     client: Any = AIOKafkaClient(
         **client_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS, client_id="duly-doctor"
@@ -61,7 +61,7 @@ async def check_broker(settings: Settings) -> list[Finding]:
         await client.close()
 
 
-async def _silent_servers(settings: Settings) -> list[Finding]:
+async def _silent_servers(settings: KafkaSettings) -> list[Finding]:
     """Return a warning for each address of DULY_BROKER that does not answer."""
     servers = settings.broker.split(",")
     answers = await asyncio.gather(*(_cannot_reach(server) for server in servers))

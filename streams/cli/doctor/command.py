@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
     from streams.cli.doctor.findings import Level, Section
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 _SIGNS: dict[Level, str] = {"ok": "✓", "note": "·", "warning": "!", "failure": "✗"}
 _STYLES: dict[Level, str] = {
@@ -76,7 +76,7 @@ async def _examine(*, write: bool) -> list[Finding]:
     return findings + await _examine_broker(command_settings(), write=write)
 
 
-async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
+async def _examine_broker(settings: WorkerSettings, *, write: bool) -> list[Finding]:
     """Check the broker, then its topics and what they hold, as far as they exist."""
     from streams.cli.doctor.broker import check_broker
     from streams.cli.doctor.topics import check_topics
@@ -98,7 +98,7 @@ async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
     return findings + await _or_failure("definitions", _examine_definitions(settings))
 
 
-async def _examine_worker(settings: Settings) -> list[Finding]:
+async def _examine_worker(settings: WorkerSettings) -> list[Finding]:
     from streams.cli.doctor.consumer_group import check_consumer_group
     from streams.cli.doctor.worker_health import check_worker_health
     from streams.kafka.topic_reader import open_reader
@@ -110,14 +110,14 @@ async def _examine_worker(settings: Settings) -> list[Finding]:
         ]
 
 
-async def _examine_clock(settings: Settings) -> list[Finding]:
+async def _examine_clock(settings: WorkerSettings) -> list[Finding]:
     from streams.cli.doctor.clock import check_clock
 
     return [await check_clock(settings)]
 
 
-async def _examine_definitions(settings: Settings) -> list[Finding]:
-    from streams.flows.contradictions import check_definitions
+async def _examine_definitions(settings: WorkerSettings) -> list[Finding]:
+    from streams.cli.doctor.definitions import check_definitions
     from streams.flows.history import read_history
     from streams.kafka.topic_reader import open_reader
 

@@ -13,20 +13,20 @@ from streams.kafka.consumer_group import consumer_lag, describe_group
 if TYPE_CHECKING:
     from streams.kafka.consumer_group import ConsumerGroup, PartitionLag
     from streams.kafka.topic_reader import TopicReader
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 BEHIND_MS = 10_000
 """Lag older than this is a warning."""
 
 
-async def check_consumer_group(settings: Settings, reader: TopicReader) -> list[Finding]:
+async def check_consumer_group(settings: KafkaSettings, reader: TopicReader) -> list[Finding]:
     """Return the state of the group and its lag."""
     group = await describe_group(settings)
     lags = await consumer_lag(settings, reader, group)
     return [_members(settings, group, lags), *_lag(lags)]
 
 
-def _members(settings: Settings, group: ConsumerGroup, lags: list[PartitionLag]) -> Finding:
+def _members(settings: KafkaSettings, group: ConsumerGroup, lags: list[PartitionLag]) -> Finding:
     name = f"group {settings.app_id}"
     if group.members:
         who = f"{count_of(len(group.members), 'member')}, {', '.join(sorted(group.members))}"

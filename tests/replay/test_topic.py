@@ -12,8 +12,8 @@ import pytest
 from schemas.topics import DEFINITIONS, EVENTS, VERDICTS
 from schemas.units import NS_PER_MS
 from streams.kafka.topics import full_name
-from tests.cli.kafka_records import Sent, read, write
 from tests.support.deployment import Deployment
+from tests.support.topic_records import Sent, read, write
 from tests.support.traffic import event, run_on
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.settings.worker import Settings
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
     from tests.support.shared_kafka import SharedKafka
 
 pytestmark = pytest.mark.xdist_group("topic-replay")  # one worker process for all of them

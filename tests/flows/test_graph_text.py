@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.cli.graph_text import draw, in_ascii
+from streams.flows.graph_text import draw, in_ascii
 
 if TYPE_CHECKING:
     from streams.engine.definitions.graph import Edges

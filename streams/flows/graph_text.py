@@ -1,4 +1,4 @@
-"""Draws a directed acyclic graph in text: a row for each node, a lane for each edge on its way.
+"""Draws a directed acyclic graph as text: a row for each node, a lane for each edge.
 
 ●    a
 ├─╮
@@ -40,14 +40,14 @@ def draw(edges: Edges, labels: dict[str, str]) -> list[str]:
 
 
 def in_ascii(line: str) -> str:
-    """Return a line for a screen that has no box characters."""
+    """Return a line without box characters."""
     return line.translate(_ASCII)
 
 
 def _order(edges: Edges) -> list[str]:
-    """Return the nodes in topological order, each soon behind the last of its dependencies.
+    """Return the nodes in topological order, each close to the last of its dependencies.
 
-    So chains stay together, and few lanes run side by side.
+    Chains stay together, so that few lanes run side by side.
     """
     after = graph.dependants(edges)
     missing = {node: {dep for dep in deps if dep in edges} for node, deps in edges.items()}
@@ -64,7 +64,7 @@ def _order(edges: Edges) -> list[str]:
 
 
 class _Drawing:
-    """The lanes, from the top of the drawing down to the node that was drawn last."""
+    """The lanes below the node that was drawn last."""
 
     def __init__(self, edges: Edges) -> None:
         self._after = graph.dependants(edges)

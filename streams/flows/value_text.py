@@ -1,4 +1,4 @@
-"""Values of definitions as people read them."""
+"""Values of options and node fields as people read them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,11 @@ from streams.engine.text import duration_text
 
 
 def value_text(field: str | None, value: Any) -> str:
-    """Return the value of an option or of a field of a node; a script of several lines keeps them."""
+    """Return the value of an option or node field; a script of several lines keeps its lines."""
     if field == "conditions":
         return _timeouts(value)
     if field is not None and field.endswith("_ms"):
-        return (
-            duration_text(value * NS_PER_MS)
-            if value
-            else "none"
-            if field == "timeout_ms"
-            else "0 ms"
-        )
+        return _duration(field, value)
     match value:
         case None | []:
             text = "none"
@@ -34,6 +28,12 @@ def value_text(field: str | None, value: Any) -> str:
         case _:
             text = str(value)
     return text
+
+
+def _duration(field: str, milliseconds: int) -> str:
+    if milliseconds:
+        return duration_text(milliseconds * NS_PER_MS)
+    return "none" if field == "timeout_ms" else "0 ms"
 
 
 def _timeouts(conditions: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a replay finds, on its way to the screen or to another program."""
+"""Output of `duly replay`: verdicts to stdout, all else to stderr."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streams.engine.records import Judged
-    from streams.replay.recording import BadLine
+    from streams.errors import BadLine
 
 
-class Report:
-    """Writes what a replay finds: verdicts to stdout, the rest to stderr."""
+class ReplayOutput:
+    """Prints verdicts as lines or as JSON, and counts them.
+
+    Args:
+        source: the file or the topic that is replayed.
+        as_json: print verdicts as JSON.
+    """
 
     def __init__(self, source: str, *, as_json: bool) -> None:
         self._source = source
@@ -29,25 +34,25 @@ class Report:
         """The runs (flow, run id, opened at) whose last verdict is `failed`."""
 
     def judged(self, judged: Judged) -> None:
-        """Write what one batch came to."""
+        """Print the verdicts and dead letters of one batch."""
         self.verdicts([out.value for out in judged.verdicts])
         for refused in judged.refused:
             say(f"{self._source}:{refused.offset + 1}: {refused.reason}: {refused.message}")
 
     def verdicts(self, values: Sequence[bytes]) -> None:
-        """Write verdicts, each as its JSON."""
+        """Print verdicts, given as JSON."""
         for value in values:
             self._verdict(value)
         if values:
             sys.stdout.flush()
 
     def bad_line(self, error: BadLine) -> None:
-        """Tell of a line that is left out."""
+        """Report a line that is left out."""
         self._bad_lines += 1
         complain(f"{self._source}:{error.number}: {error.reason} (left out)")
 
     def summary(self) -> None:
-        """Tell what all came to."""
+        """Report how many verdicts there were."""
         counts = ", ".join(f"{count} {status}" for status, count in sorted(self._counts.items()))
         left_out = f"; bad lines left out: {self._bad_lines}" if self._bad_lines else ""
         say(f"verdicts: {counts or 'none'}{left_out}")

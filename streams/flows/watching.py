@@ -1,4 +1,4 @@
-"""What is read again and again while it grows or changes: flow files and the log of a process."""
+"""Watches flow files for changes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PATTERNS = ("*.yaml", "*.yml")
 
 
 class FlowWatch:
-    """Tells which flow files are new or have changed.
+    """Finds flow files that are new or have changed.
 
     Args:
-        paths: files, and folders whose files count, those too that are yet to come.
+        paths: files, and folders, whose new files are found too.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -35,7 +35,7 @@ class FlowWatch:
             try:
                 status = path.stat()
             except OSError:
-                continue  # gone between two looks, as where an editor puts a new file in its place
+                continue  # an editor may be replacing the file
             yield path, (status.st_mtime_ns, status.st_size)
 
     def _files(self) -> Iterator[Path]:
@@ -44,26 +44,3 @@ class FlowWatch:
                 yield from sorted(file for pattern in PATTERNS for file in path.glob(pattern))
             else:
                 yield path
-
-
-class Tail:
-    """Reads the lines that come to a file.
-
-    Args:
-        path: the file, which may be yet to come.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = 0
-        self._rest = b""
-
-    def new_lines(self) -> list[str]:
-        """Return the lines that were completed since the last call."""
-        if not self._path.exists():
-            return []
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            *whole, self._rest = (self._rest + file.read()).split(b"\n")
-            self._offset = file.tell()
-        return [line.decode(errors="replace") for line in whole]

@@ -1,4 +1,4 @@
-"""Ctrl-C at any time: ends what is under way in good order, and never cuts its end short."""
+"""Clean shutdown on Ctrl-C, not interruptible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def ended_by_signals() -> Generator[None]:
     """Let the first signal end the block as Ctrl-C does, and ignore all that follow.
 
-    They are ignored until the process has ended: its exit code is to say what happened.
+    They are ignored until the process has ended, so that its exit code says what happened.
     """
 
     def interrupt(*_signal: object) -> NoReturn:
@@ -33,7 +33,7 @@ def ended_by_signals() -> Generator[None]:
 
 
 def ignore_signals() -> None:
-    """Let what is being ended end in its own time."""
+    """Ignore signals: the shutdown takes the time it needs."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
