@@ -244,7 +244,7 @@ class Partition:
             run = passage.run = Run(
                 event.flow, event.run_id, passage.key, definition, recorded_at, offset
             )
-            run.late = event.ts < recorded_at - definition.retention_ns
+            run.reopened = event.ts < recorded_at - definition.forget_after_ns
             if snapshot := self._definitions.snapshot(definition):
                 batch.judged.learned.append(snapshot)
         elif offset <= passage.applied:

@@ -1,4 +1,4 @@
-"""The consumer of the batch transport: delivers what was fetched of a partition as one message.
+"""Consumer of the batch transport: delivers what was fetched of a partition as one message.
 
 Its seams to Faust are pinned by tests/faust_batches/test_seams.py.
 """
@@ -36,7 +36,7 @@ FETCH_MAX_WAIT_MS = 200
 arrive just after a fetch without their partition wait for that long."""
 
 PATIENCE_S = 0.02
-"""How long a fetch waits while a partition is held or recovered, so that the end of it is noticed soon."""
+"""How long a fetch waits while a partition is paused or recovered, so that the end of it is noticed soon."""
 
 NO_GENERATION = -1
 
@@ -68,7 +68,7 @@ class RecordsAsParsed(PartitionRecords):
 
 
 class Fetched(OrderedDict[TopicPartition, Any]):
-    """What a fetcher of aiokafka holds for its consumer, by partition."""
+    """Records that a fetcher of aiokafka keeps for its consumer, by partition."""
 
     def __setitem__(self, tp: TopicPartition, found: Any) -> None:
         if isinstance(found, FetchResult):  # not an error
@@ -117,7 +117,7 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._held: set[TP] = set()
+        self._paused_by_owner: set[TP] = set()
         self._wanted = asyncio.Event()
         self._sought_generation = NO_GENERATION
 
@@ -126,13 +126,13 @@ class BatchConsumer(driver.Consumer):
 
     # --- backpressure: a partition whose owner has enough is not fetched from
 
-    def hold(self, tp: TP) -> None:
-        """Fetch nothing more of a partition until `release`, or until a rebalance ends."""
-        self._held.add(tp)
+    def pause(self, tp: TP) -> None:
+        """Fetch nothing more of a partition until `resume`, or until a rebalance ends."""
+        self._paused_by_owner.add(tp)
 
-    def release(self, tp: TP) -> None:
-        """Fetch from a held partition again."""
-        self._held.discard(tp)
+    def resume(self, tp: TP) -> None:
+        """Fetch from a paused partition again."""
+        self._paused_by_owner.discard(tp)
         self._wanted.set()
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
@@ -168,7 +168,7 @@ class BatchConsumer(driver.Consumer):
                 yield tp, cast("Message", _message(tp, batch, generation))
 
     def _is_wanted(self, tp: TP, generation: int) -> bool:
-        """Tell whether what was fetched of a partition is not read again, or of no use.
+        """Return True if this batch must be delivered.
 
         Events come after the seek that ends a rebalance, which goes back to what is committed.
         Changelogs are read in a recovery; afterwards they hold what we wrote ourselves.
@@ -186,15 +186,15 @@ class BatchConsumer(driver.Consumer):
         """
         if not self.flow_active:
             await self.wait(cast("Any", self.can_resume_flow))
-        wanted = self._get_active_partitions() - self._held
+        wanted = self._get_active_partitions() - self._paused_by_owner
         if not wanted:
             self._wanted.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), timeout)
             return {}
         try:
-            # A release is to be noticed soon; so is the end of a recovery, which takes the changelogs out.
-            is_short = bool(self._held) or any(map(self._is_changelog_tp, wanted))
+            # A resume is to be noticed soon; so is the end of a recovery, which takes the changelogs out.
+            is_short = bool(self._paused_by_owner) or any(map(self._is_changelog_tp, wanted))
             return await self._getmany(wanted, PATIENCE_S if is_short else timeout)
         except (CorruptRecordException, UnsupportedCodecError) as error:
             raise UnreadableRecords(await self._explain_unreadable(error)) from error
@@ -219,7 +219,7 @@ class BatchConsumer(driver.Consumer):
         flow afterwards.
         """
         self.stop_flow()
-        self._held.clear()  # their owners are closed
+        self._paused_by_owner.clear()  # their owners are closed
         await self._seek_to_positions()
         self._sought_generation = self.app.consumer_generation_id
 
@@ -242,7 +242,7 @@ class BatchConsumer(driver.Consumer):
 
         The base class waits for ever for the acknowledgement of all that was fetched.
         """
-        await cast("BatchTransport", self.transport).settle()
+        await cast("BatchTransport", self.transport).drain()
         await self.commit_and_end_transactions()
 
     def _new_offset(self, tp: TP) -> int | None:

@@ -44,21 +44,21 @@ class RunStore(Store[bytes, Any]):
         super().__init__(*args, **options)
         self._partitions: dict[int, dict[bytes, bytes]] = {}
         self._changelog_offsets: dict[int, int] = {}
-        self._buried: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
-        self._poisoned: set[int] = set()
+        self._tombstones: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
+        self._invalid: set[int] = set()
         self.failure: UnreadableState | None = None
 
     def runs(self, partition: int) -> dict[bytes, bytes]:
         """Return the runs of a partition, by state key; the owner changes them in place."""
         return self._partitions.setdefault(partition, {})
 
-    def everything(self) -> list[tuple[bytes, bytes]]:
+    def all_runs(self) -> list[tuple[bytes, bytes]]:
         """Return the runs of all partitions, as they stand now."""
         return [held for runs in self._partitions.values() for held in runs.items()]
 
-    def poison(self, partition: int) -> None:
+    def invalidate(self, partition: int) -> None:
         """Read a partition anew from its changelog: memory is ahead of what was remembered."""
-        self._poisoned.add(partition)
+        self._invalid.add(partition)
 
     # --- recovery, as Faust drives it
 
@@ -80,19 +80,19 @@ class RunStore(Store[bytes, Any]):
             self.set_persisted_offset(message.tp, message.offset)
 
     def _apply(self, partition: int, records: Iterable[Any]) -> None:
-        runs, buried = self.runs(partition), self._buried[partition]
+        runs, tombstones = self.runs(partition), self._tombstones[partition]
         for record in records:
             key, value = record.key, record.value
             offset = _tombstone_offset(record) if value is None else state_offset(value)
             held = runs.get(key)
-            if offset <= (buried.get(key, NOTHING) if held is None else state_offset(held)):
+            if offset <= (tombstones.get(key, NOTHING) if held is None else state_offset(held)):
                 continue
             if value is None:
                 runs.pop(key, None)
-                buried[key] = offset
+                tombstones[key] = offset
             else:
                 runs[key] = value
-                buried.pop(key, None)
+                tombstones.pop(key, None)
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Return the changelog offset that memory includes, so that Faust reads on from there."""
@@ -112,20 +112,20 @@ class RunStore(Store[bytes, Any]):
     ) -> None:
         """Forget partitions that are no longer ours, and those that must be read anew."""
         changelog = cast("RunTable", self.table).changelog_topic_name
-        ours = {tp.partition for tp in assigned if tp.topic == changelog} - self._poisoned
+        ours = {tp.partition for tp in assigned if tp.topic == changelog} - self._invalid
         for partition in list(self._partitions):
             if partition not in ours:
                 self._forget(partition)
-        self._poisoned.clear()
+        self._invalid.clear()
 
     def _forget(self, partition: int) -> None:
         self._partitions.pop(partition, None)
         self._changelog_offsets.pop(partition, None)
-        self._buried.pop(partition, None)
+        self._tombstones.pop(partition, None)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002  # Faust's signature
         """Drop what only recovery needs to know."""
-        self._buried.clear()
+        self._tombstones.clear()
 
     def reset_state(self) -> None:
         """Forget everything."""
@@ -181,7 +181,7 @@ class RunTable(faust.Table[bytes, Any]):
 
     def remembered(self) -> list[tuple[bytes, bytes]]:
         """Return all runs that this worker remembers, by state key."""
-        return cast("RunStore", self.data).everything()
+        return cast("RunStore", self.data).all_runs()
 
     def _new_store_by_url(self, url: Any) -> RunStore:
         return RunStore(url, self.app, self, table_name=self.name, loop=self.loop)

@@ -1,4 +1,4 @@
-"""The worker as a process: what it checks before it starts, how it ends, with which exit code."""
+"""Process of a worker: checks before the start, bounded stop, exit codes."""
 
 from __future__ import annotations
 

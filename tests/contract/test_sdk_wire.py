@@ -59,7 +59,7 @@ from streams.scripts import language as sandbox_engine
 from streams.scripts.limits import Limits
 from streams.scripts.python_source import rules as sandbox_rules
 from streams.scripts.sandbox import ScriptSandbox
-from streams.settings.worker import Settings as WorkerSettings
+from streams.settings.kafka import KafkaSettings
 from tests.producer_sdk.rules import REFUSED, TAKEN
 
 if TYPE_CHECKING:
@@ -308,10 +308,10 @@ def test_the_settings_that_worker_and_sdk_share_have_the_same_names() -> None:
         "sasl_password",
         "sasl_allow_plaintext",
     }
-    assert shared <= set(WorkerSettings.model_fields)
+    assert shared <= set(KafkaSettings.model_fields)
     variables = {item["env"] for item in sdk_config._SETTINGS.values()}
     assert {f"DULY_{name.upper()}" for name in shared} <= variables
-    mechanisms = typing.get_args(WorkerSettings.model_fields["sasl_mechanism"].annotation)
+    mechanisms = typing.get_args(KafkaSettings.model_fields["sasl_mechanism"].annotation)
     assert set(sdk_config.SASL_MECHANISMS) == set(typing.get_args(mechanisms[0]))
 
 

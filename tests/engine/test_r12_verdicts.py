@@ -42,7 +42,11 @@ def test_R12_a_run_passes_at_once():
     log = Log(ABC)
     log.come(event("a", 0), event("b", 1), event("c", 2))
     assert summary(log.verdicts) == ["1 passed"]
-    assert (decided(log.last), log.last["trigger"], log.last["closed"]) == (2, "event", False)
+    assert (decided(log.last), log.last["trigger"], log.last["window_closed"]) == (
+        2,
+        "event",
+        False,
+    )
 
 
 def test_R12_a_run_is_incomplete_at_the_close_only():

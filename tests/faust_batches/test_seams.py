@@ -1,7 +1,7 @@
 """The seams to Faust and aiokafka: what we override or reach into must still be what it was.
 
 When an upgrade fails here, read the changed method before you change the expectation: each of
-these stands for a mechanism in streams/kafka that would fail in silence.
+these stands for a mechanism in streams/faust_batches that would fail in silence.
 """
 
 from __future__ import annotations
@@ -238,8 +238,8 @@ def test_no_module_is_named_like_the_app_that_faust_looks_for() -> None:
 
 def test_the_web_pages_stay_off_whatever_fausts_command_says() -> None:
     from streams.pipeline import create_app
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
-    app = create_app(Settings())
+    app = create_app(WorkerSettings())
     app.conf.web_enabled = True
     assert not app.boot_strategy._should_enable_web()

@@ -60,8 +60,8 @@ class Deployment:
 
     def publish(self, *flows: str) -> None:
         """Publish flows, each the text of a flow file, and return when they are in force."""
-        files = [parse_flow(text, "flow.yaml") for text in flows]
-        asyncio.run(publish(files, self.settings))
+        definitions = [parse_flow(text, "flow.yaml").definition for text in flows]
+        asyncio.run(publish(definitions, self.settings))
 
     def audit(self, *, patience_s: float = 10) -> tuple[int, dict[str, Any]]:
         """Run the audit as the program that it is; return its exit code and its findings."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal, NamedTuple
 
+from schemas.canonical import FIRST_NODE_FIELDS, canonical_node, canonical_options
 from schemas.encoding import encode_json
 from schemas.ids import definition_version
 from schemas.units import NS_PER_MS
@@ -38,7 +39,7 @@ class Options:
     settle_ms: int = 5_000
     grace_ms: int = 1_000
     clock_tolerance_ms: int = 2_000
-    retention_ms: int = 3_600_000
+    forget_after_ms: int = 3_600_000
     closed: bool = False
     max_events_per_run: int = 1_000
 
@@ -99,6 +100,7 @@ class Definition:
         learned: Iterable[Given] = (),
         learned_options: Given | None = None,
         defaults: Options | None = None,
+        version: str | None = None,
     ) -> None:
         self.flow = flow
         self.published: dict[str, Given] = {node["id"]: node for node in published}
@@ -115,7 +117,7 @@ class Definition:
         self.settle_ns = self.options.settle_ms * NS_PER_MS
         self.grace_ns = self.options.grace_ms * NS_PER_MS
         self.tolerance_ns = self.options.clock_tolerance_ms * NS_PER_MS
-        self.retention_ns = self.options.retention_ms * NS_PER_MS
+        self.forget_after_ns = self.options.forget_after_ms * NS_PER_MS
         self.max_events = self.options.max_events_per_run
         self._defaults = base
         self._taught: dict[str, Definition] = {}
@@ -145,19 +147,18 @@ class Definition:
         """Node → how its events begin among the `deps` of a script's context, up to their data."""
         self.learned_ids: tuple[str, ...] = self._read_learned_ids()
         """Nodes that only events taught."""
-        self.version: str = definition_version(self.content())
-        """First 16 hex digits of the hash of the content (R17)."""
+        self.version: str = version or definition_version(self.content())
+        """As its record states it, under which runs are pinned to it, else the hash of the content (R17)."""
 
     def content(self) -> dict[str, Any]:
-        """Return the content that the version stands for: both layers, with the defaults of the law filled in."""
-        options = Options().updated(self.published_options)
+        """Return the content that the version stands for: both layers, with the defaults of the first release."""
         content: dict[str, Any] = {
             "flow": self.flow,
-            "options": {name: getattr(options, name) for name in sorted(OPTION_NAMES)},
-            "nodes": [_with_defaults(node) for node in self.published.values()],
+            "options": canonical_options(self.published_options),
+            "nodes": [canonical_node(node) for node in self.published.values()],
         }
         if self.learned or self.learned_options:
-            content["learned_nodes"] = [_with_defaults(node) for node in self.learned.values()]
+            content["learned_nodes"] = [canonical_node(node) for node in self.learned.values()]
             content["learned_options"] = dict(self.learned_options)
         return content
 
@@ -365,21 +366,5 @@ def timeout_sizes(given: Given) -> set[int]:
 _LESSONS_KEPT: Final = 256
 """Bound on the merged definitions kept per version: services that teach without end must not fill the memory."""
 
-NODE_DEFAULTS: Final[dict[str, Any]] = {
-    "type": "generic",
-    "dep_ids": [],
-    "dep_mode": "all",
-    "filter": None,
-    "validator": None,
-    "conditions": [],
-    "required": True,
-    "branch": None,
-    "exclusive": False,
-    "ends_run": False,
-    "description": None,
-    "additional_meta": None,
-}
-
-
-def _with_defaults(given: Given) -> dict[str, Any]:
-    return {**NODE_DEFAULTS, **given}
+NODE_DEFAULTS: Final[dict[str, Any]] = {**FIRST_NODE_FIELDS}
+"""What a field of a node stands for where nobody states it: those of the first release, and all that came later."""

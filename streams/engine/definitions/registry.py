@@ -12,6 +12,7 @@ import orjson
 
 from schemas.errors import InvalidDefinition, Problem
 from schemas.ids import definition_version
+from schemas.renamed import rename_record
 from streams.engine.definitions import graph
 from streams.engine.definitions.definition import (
     ENGINES,
@@ -68,7 +69,7 @@ class Definitions:
             self._bury(key.decode("utf-8", "replace"))
             return
         try:
-            record = orjson.loads(value)
+            record = rename_record(orjson.loads(value))
             flow, kind = record["flow"], record["kind"]
             timeline = self._timeline(flow)
             if kind == "learned":
@@ -77,7 +78,7 @@ class Definitions:
                 since_ns = record.get("since_ns")
                 timeline.learn(timestamp_ns, given, record.get("options") or {}, since_ns)
             elif kind == "published":
-                published = self._checked(record)
+                published = self._checked(record, _stated_version(record))
                 timeline.publish(timestamp_ns, published)
                 self._kept[flow, published.version] = timestamp_ns
             elif kind == "snapshot":
@@ -236,7 +237,8 @@ class Definitions:
             timeline = self._flows[flow] = Timeline(flow, self._defaults, forgets=self._forgets)
         return timeline
 
-    def _checked(self, content: Mapping[str, Any]) -> Definition:
+    def _checked(self, content: Mapping[str, Any], version: str | None = None) -> Definition:
+        """Return a published definition, of the version that its record states or else of its content's."""
         if problems := check_definition(content):
             raise InvalidDefinition(problems)
         definition = Definition(
@@ -244,22 +246,28 @@ class Definitions:
             published=content["nodes"],
             options=content.get("options"),
             defaults=self._defaults,
+            version=version,
         )
         self._kept.setdefault((definition.flow, definition.version), 0)
         return definition
 
     def _snapshot(self, record: Mapping[str, Any]) -> Definition:
-        definition = Definition(
+        return Definition(
             record["flow"],
             published=record["nodes"],
             options=record["options"],
             learned=record["learned_nodes"],
             learned_options=record["learned_options"],
             defaults=self._defaults,
+            version=_stated_version(record),
         )
-        # The name under which runs are pinned to it, even if a later release hashes its content differently.
-        definition.version = record["version"]
-        return definition
+
+
+def _stated_version(record: Mapping[str, Any]) -> str | None:
+    version = record.get("version")
+    if version is not None and not isinstance(version, str):
+        raise TypeError(f"the version must be a text, got {version!r}")
+    return version
 
 
 # -- records ---------------------------------------------------------------------------------------------------------
@@ -269,7 +277,7 @@ def _longest_life_ns(definition: Definition) -> int:
     """Return how long a run may be remembered after it was judged last (R11, R10, R27, R21)."""
     pending_ns = max((node.timeout_ns for node in definition.timed), default=0)
     grace_ns = definition.grace_ns + OUTAGE_GRACE_NS
-    return definition.max_open_ns + pending_ns + grace_ns + definition.retention_ns
+    return definition.max_open_ns + pending_ns + grace_ns + definition.forget_after_ns
 
 
 def _version_key(flow: str, version: str) -> bytes:

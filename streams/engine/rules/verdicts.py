@@ -105,13 +105,13 @@ def state_verdict(
         "trigger": trigger,
         "opened_at_ns": run.opened_at,
         "decided_at_ns": now,
-        "closed": closed,
+        "window_closed": closed,
         "definition_version": run.pinned.version,
         "learned": any(
             node in run.nodes or node in run.owed for node in run.definition.learned_ids
         ),
-        "late": run.late,
-        "limit": rests_on_limit(run, decision.causes),
+        "reopened": run.reopened,
+        "script_limit": rests_on_limit(run, decision.causes),
         "source": {"topic": topic, "partition": partition, "offset": offset},
         "nodes": [
             _read_node(run, node, decision, event_ids, closed=closed)

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from schemas.encoding import encode_to_keep
+from schemas.renamed import rename_options
 from schemas.wire import Event
 from streams.engine.rules.dependencies import judge_dirty
 from streams.engine.rules.fast_path import restore_plainly
 from streams.engine.rules.owed import read_owed, read_timeouts
-from streams.engine.run.intake import apply_lessons
+from streams.engine.run.intake import OPTIONS, apply_lessons
 from streams.engine.run.run import (
     Deadline,
     Entry,
@@ -129,8 +130,8 @@ def _encode_rest(run: Run) -> dict[str, Any]:
             node: (deadline.value_ns - opened_at, deadline.at_ns - opened_at, deadline.origin)
             for node, deadline in run.deadlines.items()
         }
-    if run.late or run.stamped or run.grew:
-        rest["flags"] = [run.late, run.stamped, run.grew]
+    if run.reopened or run.stamped or run.grew:
+        rest["flags"] = [run.reopened, run.stamped, run.grew]
     if run.lessons:
         rest["lessons"] = {node: lesson.stated for node, lesson in run.lessons.items()}
     if run.gaps:
@@ -169,7 +170,7 @@ def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:
 
 
 def _decode_rest(run: Run, rest: dict[str, Any]) -> None:
-    run.late, run.stamped, run.grew = rest.get("flags", (False, False, False))
+    run.reopened, run.stamped, run.grew = rest.get("flags", (False, False, False))
     run.gaps = [Gap(*gap) for gap in rest.get("gaps", ())]
     run.unknown = rest.get("unknown", {})
     run.sticky = {(node, kind): Sticky(*cause) for node, kind, *cause in rest.get("sticky", ())}
@@ -180,6 +181,8 @@ def _decode_rest(run: Run, rest: dict[str, Any]) -> None:
         node: Lesson({field: tuple(stated) for field, stated in lesson.items()})
         for node, lesson in rest.get("lessons", {}).items()
     }
+    if OPTIONS in run.lessons:
+        run.lessons[OPTIONS] = Lesson(rename_options(run.lessons[OPTIONS].stated))
 
 
 def _restore_entries(run: Run, stored: list[list[Any]], versions: dict[str, int]) -> None:

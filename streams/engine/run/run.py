@@ -220,7 +220,6 @@ class Run:
         "grew",
         "key",
         "last_arrival",
-        "late",
         "leaning",
         "lessons",
         "nodes",
@@ -229,6 +228,7 @@ class Run:
         "opened_offset",
         "owed",
         "pinned",
+        "reopened",
         "run_id",
         "said",
         "size_bytes",
@@ -261,7 +261,8 @@ class Run:
         self.lessons: dict[str, Lesson] = {}
         self.grew = False
         """Whether the definition grew by this run's events (R14)."""
-        self.late = False
+        self.reopened = False
+        """Whether an earlier run of this id may have been forgotten (R21)."""
         self.stamped = False
         """Whether an event was stamped by its client at sending (R25)."""
         self.offset = -1

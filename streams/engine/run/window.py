@@ -80,4 +80,4 @@ def next_due(run: Run, now: int, *, failed: bool) -> int | None:
 def forgotten_at(run: Run) -> int:
     """Return the instant at which the run's state is removed (R21)."""
     last = _behind_dues(run, max(closes_at(run), run.last_arrival))
-    return last + run.definition.retention_ns
+    return last + run.definition.forget_after_ns
