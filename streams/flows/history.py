@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streams.settings.kafka import KafkaSettings
 
 
-class DefinitionRecord(NamedTuple):
+class HistoryRecord(NamedTuple):
     """One record of the definitions topic."""
 
     offset: int
@@ -40,7 +40,7 @@ class History(NamedTuple):
         compacted: how many records before the last one are no longer there.
     """
 
-    records: list[DefinitionRecord]
+    records: list[HistoryRecord]
     compacted: int
 
     def definitions(
@@ -79,9 +79,7 @@ async def read_history(reader: TopicReader, settings: KafkaSettings) -> History:
     (partition,) = await topic_partitions(DEFINITIONS, settings)
     end = await reader.end_offset(partition)
     records = [
-        DefinitionRecord(
-            record.offset, record.key or b"", record.value, record.timestamp * NS_PER_MS
-        )
+        HistoryRecord(record.offset, record.key or b"", record.value, record.timestamp * NS_PER_MS)
         async for batch in reader.read(partition, end)
         for record in batch
     ]
