@@ -13,7 +13,8 @@ from streams.cli.output import print_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.engine.definitions.definition import Definition, Node
+    from streams.engine.definitions.definition import Definition
+    from streams.engine.definitions.node import Node
     from streams.flows.sources import Source
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from streams.cli.doctor.findings import Finding
 from streams.cli.formatting import value_text
 from streams.cli.output import count_of
-from streams.engine.definitions.definition import timeout_sizes
+from streams.engine.definitions.node import timeout_sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from streams.engine.definitions.definition import Definition, Given
+    from streams.engine.definitions.definition import Definition
+    from streams.engine.definitions.node import Given
 
 FOR_PEOPLE = {"id", "type", "description", "additional_meta"}
 """Fields that are not judged by, but for a trigger, or only tell what they belong to."""

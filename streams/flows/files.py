@@ -24,7 +24,7 @@ import yaml
 
 from schemas.errors import InvalidDefinition
 from schemas.v1.definition import FlowDefinition, FlowOptions
-from streams.engine.definitions.registry import check_definition
+from streams.engine.definitions.checks import check_definition
 from streams.errors import EXIT_SETTINGS, DulyError
 from streams.flows.yaml_lines import LineProblem, YamlDocument, read_yaml
 

@@ -16,7 +16,8 @@ from schemas.limits import VERSION
 from schemas.topics import DEFINITIONS
 from streams.cli.exit_codes import NotThere
 from streams.cli.kafka import broker_errors, newest_records
-from streams.engine.definitions.registry import SETTLED_NS, published_version
+from streams.engine.definitions.definition import published_version
+from streams.engine.definitions.registry import SETTLED_NS
 from streams.kafka.client import client_options
 from streams.kafka.topics import full_name
 

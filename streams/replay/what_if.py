@@ -76,7 +76,7 @@ class WhatIf:
         self._flows = flows
         self._before = _Side(place, before, evaluate)
         self._after = _Side(place, after, evaluate)
-        self._clock_ns = 0
+        self._stream_time_ns = 0
 
     @property
     def lives(self) -> set[Life]:
@@ -90,7 +90,7 @@ class WhatIf:
             await self._let_quiet_time_pass(stretch[0].timestamp_ns)
             await self._before.judge(stretch)
             await self._after.judge(stretch)
-            self._clock_ns = stretch[-1].timestamp_ns
+            self._stream_time_ns = stretch[-1].timestamp_ns
 
     async def run_on(self, until_ns: int) -> None:
         """Let time pass behind the last record, as clock records would."""
@@ -117,13 +117,13 @@ class WhatIf:
 
     def _stretches(self, records: Sequence[Record]) -> Iterator[list[Record]]:
         """Cut records where the log was quiet for so long that R27 could ask why."""
-        clock_ns, stretch = self._clock_ns, list[Record]()
+        stream_time_ns, stretch = self._stream_time_ns, list[Record]()
         for record in records:
-            if stretch and record.timestamp_ns - clock_ns > OUTAGE_NS:
+            if stretch and record.timestamp_ns - stream_time_ns > OUTAGE_NS:
                 yield stretch
                 stretch = []
             stretch.append(record)
-            clock_ns = max(clock_ns, record.timestamp_ns)
+            stream_time_ns = max(stream_time_ns, record.timestamp_ns)
         if stretch:
             yield stretch
 
@@ -133,7 +133,7 @@ class WhatIf:
         The log has those that its own deadlines asked for. If one of these is missing where the
         log was quiet, nobody could write then (R27), with whatever definitions.
         """
-        if next_ns - self._clock_ns <= OUTAGE_NS:
+        if next_ns - self._stream_time_ns <= OUTAGE_NS:
             return
         due_ns = self._before.next_due_ns()
         is_outage = due_ns is not None and next_ns - due_ns > OUTAGE_NS

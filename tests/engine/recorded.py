@@ -40,7 +40,7 @@ class RecordedLog(Log):
 
     def _note(self, judged: Any) -> list[Verdict]:
         self.learned += [
-            (key.decode(), value.decode(), self.clock_ns) for key, value in judged.learned
+            (key.decode(), value.decode(), self.stream_time_ns) for key, value in judged.learned
         ]
         return super()._note(judged)
 
@@ -326,7 +326,7 @@ def reading(recording: Recording) -> Recording:
     stored = recording["stored"].encode()
     header = read_header(stored)
     log.restart({state_key(flow_name, run_id): stored})
-    log.clock_ns = header.touched_at
+    log.stream_time_ns = header.touched_at
     log._offsets = itertools.count(FIRST_OFFSET)  # pyright: ignore[reportPrivateUsage]
     end = log.end(flow_name, run_id)
     for node in end.nodes:

@@ -27,7 +27,7 @@ pytestmark = [
 
 START_NS = 1_790_000_000_000_000_000
 EVENTS = 4_000
-REPLACING = tuple(f"tests/engine/test_{name}.py" for name in ("plain", "live_runs", "acyclic"))
+REPLACING = tuple(f"tests/engine/test_{name}.py" for name in ("fast_path", "live_runs", "acyclic"))
 """Replace something inside the engine to compare two ways, or look into its objects: nobody can in a compiled one."""
 
 
