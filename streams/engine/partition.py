@@ -1,4 +1,4 @@
-"""State of one partition of the events topic: its runs, its stream time and its timers (R13, R21)."""
+"""State of one partition of the events topic: runs by flow and run id, stream time, timers (R1, R13, R21)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Keeps the definitions topic to what is needed: says which learned nodes are seen, removes what is over.
 
 Every worker does so once an hour, from what its own runs show; what another has written meanwhile it
-reads, and does not write again. Decisions are the registry's (engine/definitions.py).
+reads, and does not write again. Decisions are the registry's (engine/definitions/registry.py).
 """
 
 from __future__ import annotations

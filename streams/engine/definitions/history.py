@@ -9,7 +9,6 @@ owed for ever.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +25,6 @@ FORGOTTEN_AFTER_NS: Final = 30 * DAY_NS
 FOREVER_NS: Final = 2**63 - 1
 
 
-@dataclass(slots=True)
 class LearnedNode:
     """A node as one record of the topic taught it, with the options stated beside it.
 
@@ -37,10 +35,14 @@ class LearnedNode:
         options: the options of the flow that were stated.
     """
 
-    since_ns: int
-    seen_ns: int
-    node: Given
-    options: Given
+    __slots__ = ("node", "options", "seen_ns", "since_ns")
+
+    # Written out: of a dataclass the compiler needs the types of fields at run time.
+    def __init__(self, since_ns: int, seen_ns: int, node: Given, options: Given) -> None:
+        self.since_ns = since_ns
+        self.seen_ns = seen_ns
+        self.node = node
+        self.options = options
 
     @property
     def id(self) -> str:
@@ -86,7 +88,7 @@ class FlowHistory:
 
     def learn(self, timestamp_ns: int, node: Given, options: Given, since_ns: int | None) -> None:
         """Take a record that teaches a node, or renews what was taught at `since_ns`."""
-        known = self._learned_last(node["id"])
+        known = next((last for last in reversed(self._learned) if last.id == node["id"]), None)
         if since_ns is None:
             since_ns = timestamp_ns
         elif known is not None and known.since_ns == since_ns:
@@ -166,9 +168,6 @@ class FlowHistory:
         return FOREVER_NS if places[-1] == len(self._bounds) else self._bounds[places[-1]]
 
     # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _learned_last(self, node: str) -> LearnedNode | None:
-        return next((learned for learned in reversed(self._learned) if learned.id == node), None)
 
     def _version_at(self, place: int) -> str:
         return self.at(self._bounds[place - 1] if place else -1).version

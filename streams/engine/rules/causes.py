@@ -1,4 +1,4 @@
-"""Causes of a failure: those that hold at an instant, and their texts (R4 to R10, R15, R18, R19, R20, R23)."""
+"""Causes of a failure: which hold at an instant, and their texts (R4, R6, R7, R8, R9, R10, R15, R18, R19, R20, R23)."""
 
 from __future__ import annotations
 

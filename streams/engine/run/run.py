@@ -78,7 +78,31 @@ class PermanentCause(NamedTuple):
 
 @mypyc_attr(acyclic=True)
 class Run:
-    """One execution of a flow."""
+    """One execution of a flow.
+
+    Attributes, stored:
+        pinned: the version of the definitions topic that judges the run (R17).
+        lessons: node → what its own events teach (R14).
+        learned_here: True if the definition grew by this run's events.
+        stamped_at_flush: True if its client stamped an event when it sent the batch (R25).
+        offset: of the last record that changed this state.
+        touched_at: instant up to which everything due has been judged.
+        wake_at: next instant that can change the verdict; None if only events can (R10, R11).
+        forget_at: instant at which the state is removed if nothing comes (R21); valid while `wake_at` is None.
+        unknown: event id → node, for events of nodes that a closed flow does not have (R19).
+        permanent: node and kind → a cause that stays (R15).
+        deadlines: node → its deadline, with the instant that it was set at (R10).
+
+    Attributes, read from these and never encoded:
+        definition: `pinned` plus what the run's own events teach.
+        nodes: node → its events.
+        owed: nodes that must still get a counted event.
+        waiting: event id → entry whose dependencies are not satisfied (R7).
+        conditional: event id → entry that is satisfied only while an absent dependency may be skipped (R7).
+        failing: node and kind → the entries that are its cause.
+        timeouts: node → instant at which its absence becomes a timeout (R10).
+        dirty: node → the entries that must be judged again, by event id.
+    """
 
     __slots__ = (
         "conditional",
@@ -129,47 +153,31 @@ class Run:
         self.opened_at = opened_at
         self.opened_offset = offset
         self.pinned = definition
-        """The version of the definitions topic that judges the run (R17)."""
         self.lessons: dict[str, RunLesson] = {}
-        """What its own events teach: node → fields."""
         self.learned_here = False
-        """True if the definition grew by this run's events (R14)."""
         self.late = False
         self.stamped_at_flush = False
-        """True if its client stamped an event when it sent the batch (R25)."""
         self.offset = -1
-        """Offset of the last record that changed this state."""
         self.touched_at = opened_at
-        """Instant up to which everything due has been judged."""
         self.wake_at: int | None = None
-        """Next instant that can change the verdict; None if only events can (R10, R11)."""
         self.forget_at = 0
-        """Instant at which the state is removed if nothing comes (R21); valid while `wake_at` is None."""
         self.last_arrival = opened_at
         self.outages: list[Outage] = []
         self.entries: dict[str, Entry] = {}
         self.unknown: dict[str, str] = {}
-        """Events of nodes that a closed flow does not have: event id → node (R19)."""
         self.permanent: dict[tuple[str, str], PermanentCause] = {}
-        """Node and kind → a cause that stays."""
         self.last_verdict = NO_VERDICT
         self.size_bytes = 0
         self.deadlines: dict[str, Deadline] = {}
-        # Read from the above; never encoded.
+        # Read from the above.
         self.definition = definition
-        """`pinned` plus what the run's own events teach."""
         self.nodes: dict[str, NodeEvents] = {}
         self.owed: tuple[str, ...] = ()
         self.waiting: dict[str, Entry] = {}
-        """Event id → entry whose dependencies are not satisfied (R7)."""
         self.failing: dict[tuple[str, str], list[Entry]] = {}
-        """Node and kind → the entries that are its cause."""
         self.timeouts: dict[str, int] = {}
-        """Node → instant at which its absence becomes a timeout (R10)."""
         self.conditional: dict[str, Entry] = {}
-        """Event id → entry that is satisfied only while an absent dependency may be skipped (R7)."""
         self.dirty: dict[str, dict[str, Entry]] = {}
-        """Node → the entries that must be judged again, by event id."""
 
     def __len__(self) -> int:
         """Return the number of accepted events."""
