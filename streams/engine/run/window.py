@@ -61,9 +61,8 @@ def next_due(run: Run, now: int, *, failed: bool) -> int | None:
         for instant in pending_dues(run):
             if instant > now and (earliest is None or instant < earliest):
                 earliest = instant
-    if (
-        failed
-    ):  # With a cause, neither the close of the window nor the settling can change the verdict.
+    if failed:
+        # With a cause, neither the close of the window nor the settling can change the verdict.
         return earliest
     if run.owed:
         # While something is pending the window stays open, until it is sealed.
