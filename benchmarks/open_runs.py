@@ -122,11 +122,11 @@ def _log(values: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
 def _judge(partition: Partition, log: Iterable[tuple[int, int, bytes]]) -> None:
     log = iter(log)
     while batch := list(itertools.islice(log, BATCH)):
-        judging = partition.judge(
+        judgement = partition.judge(
             [Record(offset, at, decode_event(value)) for offset, at, value in batch]
         )
-        for calls in judging:
-            raise RuntimeError(f"the job has no scripts, and {len(calls)} were asked")
+        if judgement.calls:
+            raise RuntimeError(f"the job has no scripts, and {len(judgement.calls)} were asked")
 
 
 def _in_a_process(measure: Callable[..., float], *arguments: object) -> float:

@@ -131,10 +131,8 @@ def _states(partition: Partition, run_ids: Iterable[str], now_ns: int) -> list[t
         at_ns = now_ns + number * NS_PER_MS  # each falls due at an instant of its own
         values = (make_event(run_id, step, at_ns, flow=WAITING).value for step in range(LAST_STEP))
         records = [Record(step, at_ns, decode_event(value)) for step, value in enumerate(values)]
-        try:
-            next(partition.judge(records))
-        except StopIteration as done:
-            states += [(key, value) for key, value, _ in done.value.states]
+        judged = partition.judge(records).judged
+        states += [(key, value) for key, value, _ in judged.states if value is not None]
     return states
 
 

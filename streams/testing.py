@@ -156,15 +156,12 @@ class _Log:
 
     def _judge(self, record: Record) -> Judged:
         self._offset += 1
-        judging = self._partition.judge([record])
-        try:
-            calls = next(judging)
-            while True:
-                calls = judging.send(list(self._evaluate(calls)))
-        except StopIteration as done:
-            judged: Judged = done.value
+        judgement = self._partition.judge([record])
+        while judgement.calls:
+            judgement.answer(list(self._evaluate(judgement.calls)))
+        judged = judgement.judged
         for key, value in judged.learned:
-            self._definitions.add(key, value, self._partition.clock_ns)
+            self._definitions.add(key, value, self._partition.stream_time_ns)
         return judged
 
 

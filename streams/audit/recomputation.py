@@ -102,13 +102,10 @@ class Recomputation:
 
 async def judge(engine: Partition, records: Sequence[Record], evaluate: Evaluate) -> Judged:
     """Judge records, scripts included."""
-    judging = engine.judge(records)
-    try:
-        calls = next(judging)
-        while True:
-            calls = judging.send(await evaluate(calls))
-    except StopIteration as done:
-        return done.value
+    judgement = engine.judge(records)
+    while judgement.calls:
+        judgement.answer(await evaluate(judgement.calls))
+    return judgement.judged
 
 
 def _implication(body: bytes) -> Implication:

@@ -33,7 +33,7 @@ def validate(files: Files) -> None:
 
         duly flow validate flows/*.yaml
     """
-    from streams.engine.definitions.registry import published_version
+    from streams.engine.definitions.definition import published_version
 
     for file in _checked(files):
         typer.echo(f"{file.flow}@{published_version(file.definition)}")

@@ -1,4 +1,4 @@
-"""Instants and durations as a person on call reads them."""
+"""Texts of instants, durations and lists in causes."""
 
 from __future__ import annotations
 

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.units import NS_PER_MS
-from streams.engine.definitions.definition import NODE_DEFAULTS, timeout_sizes
+from streams.engine.definitions.node import NODE_DEFAULTS, timeout_sizes
 from streams.engine.text import duration_text, list_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from streams.engine.definitions.definition import Definition, Given
+    from streams.engine.definitions.definition import Definition
+    from streams.engine.definitions.node import Given
 
 TIMEOUT = "timeout_ms"
 """The name under which all `conditions` of a node are compared."""

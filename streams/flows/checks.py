@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from schemas.errors import InvalidDefinition, Problem
 from schemas.v1.definition import FlowDefinition
-from streams.engine.definitions.registry import check_definition as check_graph
+from streams.engine.definitions.checks import check_definition as check_graph
 from streams.errors import InvalidFlowFile
 
 if TYPE_CHECKING:

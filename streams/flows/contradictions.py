@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from streams.engine.definitions.definition import timeout_sizes
+from streams.engine.definitions.node import timeout_sizes
 from streams.flows.value_text import value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.engine.definitions.definition import Definition, Given
+    from streams.engine.definitions.definition import Definition
+    from streams.engine.definitions.node import Given
 
 FOR_PEOPLE = {"id", "type", "description", "additional_meta"}
 """Fields that change no judgement, but for the type `trigger`."""

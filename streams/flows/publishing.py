@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaProducer
 from schemas.encoding import encode_json
 from schemas.limits import VERSION
 from schemas.topics import DEFINITIONS
-from streams.engine.definitions.registry import SETTLED_NS, published_version
+from streams.engine.definitions.definition import published_version
+from streams.engine.definitions.registry import SETTLED_NS
 from streams.kafka.broker_errors import broker_errors
 from streams.kafka.client import client_options
 from streams.kafka.topic_reader import newest_records

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.units import NS_PER_MS
-from streams.engine.definitions.definition import timeout_sizes
+from streams.engine.definitions.node import timeout_sizes
 from streams.engine.text import duration_text
 
 

@@ -111,15 +111,12 @@ class Replay:
     def _judge(self, batch: list[Record]) -> Judged:
         if batch:
             self._offset = batch[-1].offset
-        judging = self._partition.judge(batch)
-        try:
-            calls = next(judging)
-            while True:
-                calls = judging.send(list(self._evaluate(calls)))
-        except StopIteration as done:
-            judged: Judged = done.value
+        judgement = self._partition.judge(batch)
+        while judgement.calls:
+            judgement.answer(list(self._evaluate(judgement.calls)))
+        judged = judgement.judged
         for key, value in judged.learned:
-            self._definitions.add(key, value, self._partition.clock_ns)
+            self._definitions.add(key, value, self._partition.stream_time_ns)
         return judged
 
     def _run_on(self) -> Iterator[Judged]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streams.engine.definitions.definition import NODE_DEFAULTS, Definition, Options
+from streams.engine.definitions.definition import Definition, Options
+from streams.engine.definitions.node import NODE_DEFAULTS
 from streams.flows.changes import changes
 from tests.cli.test_flow_graph import learned
 from tests.support.command_line import FLOW

@@ -20,8 +20,9 @@ import orjson
 
 from schemas.encoding import encode_json
 from schemas.ids import state_key
+from streams.engine.definitions.definition import published_version
 from streams.engine.definitions.history import DAY_NS
-from streams.engine.definitions.registry import Definitions, published_version
+from streams.engine.definitions.registry import Definitions
 from streams.engine.run.codec import FORMAT, read_header
 from tests.engine.driver import START_NS, Log, Verdict, event, flow, python, timeout
 
@@ -57,7 +58,7 @@ class RecordedLog(Log):
 
     def _note(self, judged: Any) -> list[Verdict]:
         self.learned += [
-            (key.decode(), value.decode(), self.clock_ns) for key, value in judged.learned
+            (key.decode(), value.decode(), self.stream_time_ns) for key, value in judged.learned
         ]
         return super()._note(judged)
 
@@ -443,7 +444,7 @@ def reading(recording: Recording) -> Recording:
     stored = recording["stored"].encode()
     header = read_header(stored)
     log.restart({state_key(flow_name, run_id): stored})
-    log.clock_ns = header.touched_at
+    log.stream_time_ns = header.touched_at
     log._offsets = itertools.count(FIRST_OFFSET)  # pyright: ignore[reportPrivateUsage]
     end = log.end(flow_name, run_id)
     for node in end.nodes:

@@ -25,7 +25,7 @@ DAY = 86_400_000
 
 def removed_at(log: Log) -> int:
     """The latest instant, in ms, at which a run's state was removed, found by clock records."""
-    at = (log.clock_ns - START_NS) // 1_000_000
+    at = (log.stream_time_ns - START_NS) // 1_000_000
     while log.partition.runs:
         at += 100
         log.clock(at)

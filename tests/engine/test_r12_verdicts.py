@@ -252,7 +252,7 @@ def test_R16_the_id_is_a_function_of_flow_run_opening_and_revision():
 
 
 def test_R16_opened_at_is_the_timestamp_of_the_record_that_opened_the_run():
-    """Not the stream clock, which a worker that has just started may know less of."""
+    """Not the stream time, which a worker that has just started may know less of."""
     log = Log(flow("a"))
     log.clock(500)
     log.come(event("a", 0), at=400)

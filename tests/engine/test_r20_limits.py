@@ -276,7 +276,7 @@ def test_R22_a_ts_far_ahead_of_its_record_is_replaced(ahead_ms: int, skewed: boo
     assert log.judged[-1].counts["skewed"] == skewed
 
 
-def test_R22_the_record_is_the_measure_not_the_stream_clock():
+def test_R22_the_record_is_the_measure_not_the_stream_time():
     """A record with an older timestamp than the one before it is believed."""
     log = Log(flow("a", "b"))
     log.clock(400_000)

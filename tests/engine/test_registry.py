@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 from schemas.errors import InvalidDefinition
+from streams.engine.definitions.definition import published_version
 from streams.engine.definitions.history import DAY_NS
 from streams.engine.definitions.registry import (
     OFFER_AGAIN_NS,
     SETTLED_NS,
     Definitions,
-    published_version,
 )
 from tests.engine.driver import START_NS, flow, python
 

@@ -15,7 +15,7 @@ from schemas.limits import OPTION_RANGES
 from schemas.v1.definition import FlowDefinition, FlowOptions, NodeDefinition
 from schemas.v1.definition_record import AnyRecord, DefinitionRecord
 from schemas.v1.event import Event
-from streams.engine.definitions.registry import published_version
+from streams.engine.definitions.definition import published_version
 
 CART = {"id": "cart"}
 RECORDED: dict[str, Any] = orjson.loads(

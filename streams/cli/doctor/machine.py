@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from streams.cli.config import effective_settings, misspelt
 from streams.cli.doctor.findings import Finding
 from streams.cli.output import count_of
-from streams.engine.definitions.definition import ENGINES
+from streams.engine.definitions.node import ENGINES
 from streams.errors import EngineUnavailable, SettingsError
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox

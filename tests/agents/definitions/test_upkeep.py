@@ -31,7 +31,7 @@ class Topic:
         self.written.append((topic, partition, listed))
         for record in listed:
             assert record.key is not None
-            self._log.definitions.add(record.key, record.value, self._log.clock_ns)
+            self._log.definitions.add(record.key, record.value, self._log.stream_time_ns)
 
 
 def _two_days_later(*, at_rest: bool) -> tuple[Log, Topic, DefinitionsUpkeep]:
