@@ -16,7 +16,7 @@ from schemas.partitioning import murmur2_partition
 from schemas.topics import DEAD_LETTERS, EVENTS
 from schemas.v1.dead_letter import DeadLetter
 from tests.cli.kafka_records import Sent, read, write
-from tests.cli.lines import event
+from tests.support.recorded_lines import event
 
 if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.lines import clock, event, ns
+from tests.support.recorded_lines import clock, event, ns
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs.markdown import PAGES, ROOT, anchors, links
+from tests.support.markdown import PAGES, ROOT, anchors, links
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.compiled import compiled_engine
-from benchmarks.standard_job import definition, events
 from streams.flows.files import dump_flow
+from tests.support.compiled import compiled_engine
 from tests.support.shared_kafka import ROOT
+from tests.support.standard_job import definition, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from schemas.v1.verdict import Verdict
 from streams.engine.definitions.registry import Definitions
 from streams.replay.recorded import Replay, Until
 from streams.replay.recording import BadLine
-from tests.cli.lines import clock, event, ns
+from tests.support.recorded_lines import clock, event, ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

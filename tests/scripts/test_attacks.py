@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.scripts.attack_list import load_attacks
 from tests.scripts.conftest import call, outcomes
+from tests.support.attack_list import load_attacks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,6 @@ from streams.engine.definitions.definition import OPTION_NAMES
 from streams.errors import SettingsError
 from streams.kafka.client import client_options, faust_brokers, faust_credentials
 from streams.settings.worker import Settings, load_settings
-from tools.settings_page import PAGE, main, render_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,18 +142,3 @@ def test_every_setting_says_what_it_is_for() -> None:
         assert field.description.endswith("."), name
         if name.endswith("_ms"):
             assert " ms" in field.description, f"{name} lacks its unit"
-
-
-def test_the_page_of_settings_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render_page()
-    assert main(["--check"]) == 0
-
-
-def test_the_check_notices_a_page_that_is_not(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    stale = tmp_path / "settings.md"
-    monkeypatch.setattr("tools.settings_page.PAGE", stale)
-    assert main(["--check"]) == 1
-    assert main([]) == 0
-    assert main(["--check"]) == 0

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.deployment import Deployment
 from tests.attacks.by_replay import attack_by_replay
 from tests.attacks.by_worker import attack_by_worker
 from tests.attacks.findings import good_flows
-from tests.scripts.attack_list import load_attacks
+from tests.support.attack_list import load_attacks
+from tests.support.installed_deployment import InstalledDeployment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def test_attacks_through_replay(tmp_path: Path, canary: Path) -> None:
 
 
 async def test_attacks_through_a_worker(kafka: SharedKafka, canary: Path) -> None:
-    deployment = Deployment(kafka.bootstrap, *good_flows())
+    deployment = InstalledDeployment(kafka.bootstrap, *good_flows())
     deployment.prepare()
     one_by_one, all_at_once = await attack_by_worker(load_attacks(canary), deployment, canary)
     check(one_by_one)
