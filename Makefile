@@ -52,6 +52,7 @@ types: $(INSTALLED) ## types alone
 pages: $(INSTALLED) ## write the pages of docs/ that are made from the code
 	$(BIN)/python -m tools.settings_page
 	$(BIN)/python -m tools.metrics_page
+	$(BIN)/python -m tools.topics_page
 	@echo "Written. Next: make test ARGS=tests/docs"
 
 bench: $(INSTALLED) ## events per second, against a bare consumer on the same Kafka; ARGS="--json"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools import metrics_page, settings_page
+from schemas import headers
+from tools import metrics_page, settings_page, topics_page
 from tools.pages import write_or_check
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-@pytest.mark.parametrize("tool", [metrics_page, settings_page], ids=lambda tool: tool.__name__)
+@pytest.mark.parametrize(
+    "tool", [metrics_page, settings_page, topics_page], ids=lambda tool: tool.__name__
+)
 def test_a_page_of_the_docs_is_up_to_date(tool: ModuleType) -> None:
     assert tool.main(["--check"]) == 0
     assert tool.PAGE.read_text(encoding="utf-8") == tool.render_page()
@@ -31,3 +34,8 @@ def test_a_page_that_is_not_is_noticed_and_written(
     assert write_or_check(page, "new", "python -m tools.page", ["--check"]) == 0
     assert write_or_check(page, "newer", "python -m tools.page", ["--check"]) == 1
     assert page.read_text() == "new"
+
+
+def test_the_page_of_topics_has_every_header() -> None:
+    names = {text for name, text in vars(headers).items() if name.isupper() and text != b"clock"}
+    assert set(topics_page.HEADERS) == names
