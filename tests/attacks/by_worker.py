@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from tests.support.attack_list import Attack
     from tests.support.installed_deployment import InstalledDeployment
 
+SETTLE_MS = "200"
+"""Flows are learned: one that passes waits for so long, by default for 5 s."""
+
 PATIENCE_S = 60.0
 """A run that has no verdict by then will have none."""
 
@@ -45,7 +48,7 @@ async def attack_by_worker(
     producer: Any = AIOKafkaProducer(
         bootstrap_servers=deployment.bootstrap, max_request_size=8 * MAX_EVENT_BYTES
     )
-    with deployment.worker() as process:
+    with deployment.worker(DULY_SETTLE_MS=SETTLE_MS) as process:
         async with producer, _Answers(deployment) as answers:
             traffic = _Traffic(deployment, producer, answers)
             await traffic.one("warm-up", "good-python", {"n": 1}, GOOD_SCRIPTS["python"])

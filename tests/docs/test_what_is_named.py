@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
+import pkgutil
 import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
+from pydantic_settings import BaseSettings
 
 from producer_sdk._config import Config
 from schemas import headers
 from schemas.topics import TOPICS
+from streams import settings
 from streams.cli.root import app
 from streams.metrics.registry import METRICS
-from streams.settings.worker import ENV_PREFIX, Settings
 from tests.support.project import FILES, PAGES, PYTHON, ROOT, name_of, words
 
 if TYPE_CHECKING:
@@ -212,9 +214,22 @@ def test_pages_name_targets_of_make_that_are_there() -> None:
 # --- variables, metrics, routes, headers, extras
 
 
+def worker_variables() -> set[str]:
+    modules = [
+        importlib.import_module(f"streams.settings.{found.name}")
+        for found in pkgutil.iter_modules(settings.__path__)
+    ]
+    models = [
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, BaseSettings)
+    ]
+    return {f"DULY_{name.upper()}" for model in models for name in model.model_fields}
+
+
 def test_pages_name_variables_that_are_read() -> None:
-    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
-    known |= {field.metadata["env"] for field in dataclasses.fields(Config)}
+    known = {field.metadata["env"] for field in dataclasses.fields(Config)} | worker_variables()
 
     def is_known(name: str) -> bool:
         """Return True for a variable, and for `DULY_SASL_*` if some begin so."""
