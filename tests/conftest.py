@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 # A shell that starts us in the background has SIGINT ignored, which our children would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# No test fails because its machine is slow: hypothesis would time each example, and the drawing of them.
+# A failure is never a matter of luck, nor of a slow machine: the same examples for the same commit, and none is timed.
+_CHECKS = (hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large)
 hypothesis.settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "ci", derandomize=True, database=None, deadline=None, suppress_health_check=_CHECKS
 )
-hypothesis.settings.load_profile("suite")
+# To look for what nobody thought of: new examples each time, as many as HYPOTHESIS_EXAMPLES says.
+hypothesis.settings.register_profile(
+    "search",
+    deadline=None,
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "1000")),
+    suppress_health_check=_CHECKS,
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # Many workers run at once on this machine; only those that are asked for show a page.
 os.environ["DULY_WEB_PORT"] = "0"
