@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 import pytest
 
-from schemas import headers
 from tools import metrics_page, settings_page, topics_page
 from tools.pages import write_or_check
 
@@ -37,5 +37,6 @@ def test_a_page_that_is_not_is_noticed_and_written(
 
 
 def test_the_page_of_topics_has_every_header() -> None:
-    names = {text for name, text in vars(headers).items() if name.isupper() and text != b"clock"}
-    assert set(topics_page.HEADERS) == names
+    names = vars(importlib.import_module("schemas.headers"))
+    headers = {text for name, text in names.items() if name.isupper() and isinstance(text, str)}
+    assert set(topics_page.HEADERS) == headers
