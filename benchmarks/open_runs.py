@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.compiled import import_compiled
-from benchmarks.standard_job import FLOW, LAST_STEP, NODES, definition, events, make_event
 from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
 from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
 from streams.engine.records import Record
 from streams.worker.tuning import tune_process
+from tests.support.compiled import import_compiled
+from tests.support.standard_job import FLOW, LAST_STEP, NODES, definition, events, make_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from benchmarks.report import Row
+    from tests.support.report import Row
 
 COST_TITLE = "cost of an event by open runs (the engine alone)"
 MEMORY_TITLE = "memory of an open run of four nodes"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from tests.scripts.attack_list import Attack
+    from tests.support.attack_list import Attack
 
 Fate = Literal["unread", "refused", "error", "limit", "not run", "answered"]
 """What became of an attack.

@@ -10,7 +10,6 @@ from schemas.canonical import FIRST_OPTIONS, canonical_node, canonical_options
 from schemas.ids import definition_version
 from schemas.v1.definition import FlowDefinition, FlowOptions, NodeDefinition
 from streams.engine.definitions.definition import Definition, published_version
-from streams.engine.definitions.registry import published_version
 
 CHECKOUT: dict[str, Any] = {
     "flow": "checkout",

@@ -6,10 +6,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.line_chart import Panel, draw
-from benchmarks.picture import Sample, picture
 from streams.metrics.registry import METRICS
 from tests.support.worker_process import ROOT
+from tools.line_chart import Panel, draw
+from tools.metrics_picture import Sample, picture
 
 PICTURE = ROOT / "docs/metrics.svg"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.picture FILE.svg`: what a worker's /metrics show while the standard job rises and falls."""
+"""`python -m tools.metrics_picture FILE.svg`: what a worker's /metrics show while the standard job rises and falls."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.deployment import Deployment
-from benchmarks.line_chart import Panel, draw
-from benchmarks.standard_job import definition, events
 from streams.dev_broker import APACHE_KINDS, start_broker
 from streams.dev_broker.ports import free_ports
+from tests.support.installed_deployment import InstalledDeployment
+from tests.support.standard_job import definition, events
+from tools.line_chart import Panel, draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def main() -> None:
 
 async def watch(bootstrap: str) -> list[Sample]:
     """Return what /metrics said each second, from the beginning of the load to its end."""
-    deployment = Deployment(bootstrap, definition(1))
+    deployment = InstalledDeployment(bootstrap, definition(1))
     deployment.prepare()
     (port,) = free_ports(1)
     samples: list[Sample] = []
@@ -74,7 +74,7 @@ async def watch(bootstrap: str) -> list[Sample]:
     raise AssertionError("the loop ends with the load")
 
 
-async def _produce(deployment: Deployment) -> None:
+async def _produce(deployment: InstalledDeployment) -> None:
     count = sum(seconds * rate for seconds, rate in LOAD)
     job = events(count, time.time_ns())
     producer: Any = AIOKafkaProducer(bootstrap_servers=deployment.bootstrap, acks="all")

@@ -1,4 +1,7 @@
-"""A Kafka, topics of our own on it, and one worker process: what is measured."""
+"""Topics on a Kafka and one worker process, by the installed `duly` and `faust`: what is measured and attacked.
+
+The worker starts outside the sources, so that a compiled wheel on `PYTHONPATH` is what runs (`compiled.py`).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from aiokafka import TopicPartition
 
-from benchmarks.standard_job import PARTITIONS
 from schemas.topics import DEAD_LETTERS, EVENTS, RUNS_CHANGELOG, VERDICTS, topic_name
 from streams.flows.files import dump_flow
+from tests.support.standard_job import PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,7 +40,7 @@ def require_running(process: psutil.Popen) -> None:
         raise WorkerEnded(f"the worker ended by itself, with exit code {code}")
 
 
-class Deployment:
+class InstalledDeployment:
     """Topics and a consumer group that nobody else uses.
 
     Args:

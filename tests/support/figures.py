@@ -1,4 +1,4 @@
-"""What is measured, in the shape in which it is printed."""
+"""Throughput and latency, in the shape in which they are printed."""
 
 from __future__ import annotations
 

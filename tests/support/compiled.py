@@ -1,4 +1,4 @@
-"""The worker as it is deployed: with its engine compiled (docs/decisions/0006-compiled-engine.md)."""
+"""Wheel with a compiled engine, as it is deployed (docs/decisions/0006-compiled-engine.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SWITCH = "HATCH_BUILD_HOOK_ENABLE_MYPYC"
 
 

@@ -1,4 +1,4 @@
-"""Prints figures: tables on stdout, talk on stderr."""
+"""Tables of figures on stdout, progress on stderr."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.deployment import Deployment
 from tests.attacks.by_replay import attack_by_replay
 from tests.attacks.by_worker import attack_by_worker
 from tests.attacks.findings import good_flows
-from tests.scripts.attack_list import load_attacks
+from tests.support.attack_list import load_attacks
+from tests.support.installed_deployment import InstalledDeployment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from tests.support.shared_kafka import SharedKafka
 
 pytestmark = [pytest.mark.xdist_group("e2e-attacks"), pytest.mark.timeout(300)]
-
-SLOWEST_MS = 5_000
-"""A call has 50 ms, and 200 more where it got no CPU; the rest is Kafka, on a busy machine."""
 
 
 @pytest.fixture
@@ -54,10 +51,8 @@ def test_attacks_through_replay(tmp_path: Path, canary: Path) -> None:
 
 
 async def test_attacks_through_a_worker(kafka: SharedKafka, canary: Path) -> None:
-    deployment = Deployment(kafka.bootstrap, *good_flows())
+    deployment = InstalledDeployment(kafka.bootstrap, *good_flows())
     deployment.prepare()
     one_by_one, all_at_once = await attack_by_worker(load_attacks(canary), deployment, canary)
     check(one_by_one)
-    for row in one_by_one.rows():
-        assert row["slowest ms"] < SLOWEST_MS, row
     check(all_at_once)
