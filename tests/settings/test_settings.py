@@ -16,7 +16,6 @@ from streams.kafka.client import client_options
 from streams.settings.kafka import load_kafka_settings
 from streams.settings.sections import SECTIONS
 from streams.settings.worker import WorkerSettings, load_worker_settings
-from tools.settings_page import PAGE, main, render_page
 
 if TYPE_CHECKING:
     from pathlib import Path
