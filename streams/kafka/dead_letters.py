@@ -1,4 +1,4 @@
-"""Dead letters: what could not be judged goes to its own topic, whole, with the reason (R20)."""
+"""Dead letters: records that cannot be judged, kept whole in a topic of their own, with the reason (R20)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 MOST_BYTES = 1536 * 1024
-"""What a dead letter may take at most; a record that was compressed may be larger than the topic
-takes uncompressed, and must not stop the worker."""
+"""Limit of a dead letter: a record that was compressed may be larger than the topic takes
+uncompressed, and must not stop the worker."""
 
 
 def dead_letter(
