@@ -57,6 +57,3 @@ class RunsInMemory(Store[bytes, Any]):
 
     def __delitem__(self, key: bytes) -> None:
         raise TypeError("only the owner of a partition changes its runs")
-
-    def _clear(self) -> None:
-        self.reset_state()

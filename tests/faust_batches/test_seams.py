@@ -29,7 +29,7 @@ from streams.faust_batches.producer import BatchProducer
 from streams.faust_batches.run_table import RECOVERY_BUFFER_SIZE, RunStore, RunTable
 from streams.faust_batches.runs_in_memory import RunsInMemory
 from streams.faust_batches.transport import BatchTransport
-from streams.worker.process import Worker
+from streams.faust_batches.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
                 "set_persisted_offset",
             ],
         ),
-        (RunsInMemory, Store, ["_clear", "backup_partition", "restore_backup"]),
+        (RunsInMemory, Store, ["backup_partition", "restore_backup"]),
         (RunTable, faust.Table, ["_new_store_by_url"]),
         (Worker, faust.Worker, ["execute_from_commandline", "stop"]),
     ],

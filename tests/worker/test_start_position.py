@@ -86,7 +86,9 @@ async def test_a_time_after_the_last_record_begins_behind_it(
     assert await begin(iso(last + 3_600_000)) == {0: 1, 1: 0}
 
 
-async def test_a_group_that_has_begun_goes_on_where_it_is(settings: WorkerSettings, begin: Begin) -> None:
+async def test_a_group_that_has_begun_goes_on_where_it_is(
+    settings: WorkerSettings, begin: Begin
+) -> None:
     await send(settings, 0, 1)
     await begin("latest")
     await send(settings, 0, 5)

@@ -1,4 +1,4 @@
-"""Effects of judged batches, as records: what is emitted, what is remembered.
+"""Effects of judged batches, made durable in an order that loses nothing.
 
 1. emit: dead letters, verdicts and learned definitions are written and acknowledged;
 2. remember: the new states of the runs are written to the changelog and acknowledged;
