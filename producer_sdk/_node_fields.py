@@ -22,7 +22,7 @@ OPTION_RANGES = {
     "settle_ms": (0, MAX_DURATION_MS),
     "grace_ms": (1, MAX_DURATION_MS),
     "clock_tolerance_ms": (0, MAX_DURATION_MS),
-    "retention_ms": (0, MAX_DURATION_MS),
+    "forget_after_ms": (0, MAX_DURATION_MS),
     "max_events_per_run": (1, 1_000_000),
 }
 """The flow options that are integers, with the least and the largest value of each."""

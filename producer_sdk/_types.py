@@ -72,7 +72,7 @@ class FlowOptions(TypedDict, total=False):
     settle_ms: int
     grace_ms: int
     clock_tolerance_ms: int
-    retention_ms: int
+    forget_after_ms: int
     max_events_per_run: int
     closed: bool
 

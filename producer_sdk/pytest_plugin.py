@@ -14,22 +14,22 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from streams.testing import FlowRun, Scripts, Verdict
+    from streams.testing import FlowRun, SyncSandbox, Verdict
 
 
 @pytest.fixture(scope="session")
-def duly_scripts() -> Generator[Scripts]:
+def duly_scripts() -> Generator[SyncSandbox]:
     """The sandbox that runs validators and filters, for the whole session."""
     try:
-        scripts: Scripts = _testing().Scripts()
+        sandbox: SyncSandbox = _testing().start_sandbox()
     except ImportError as error:
         pytest.fail(f"this fixture needs {error.name}: pip install 'duly[pytest]'", pytrace=False)
-    yield scripts
-    scripts.close()
+    with sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def flow_run(duly_scripts: Scripts) -> Generator[FlowRun]:
+def flow_run(duly_scripts: SyncSandbox) -> Generator[FlowRun]:
     """What the test records with the SDK instead of sending it, and the verdicts on it."""
     with _testing().recorded_flow(duly_scripts) as run:
         yield run

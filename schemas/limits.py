@@ -49,7 +49,7 @@ OPTION_RANGES: Final[dict[str, Range]] = {
     "settle_ms": Range(5_000, 0, MAX_DURATION_MS),
     "grace_ms": Range(1_000, 1, MAX_DURATION_MS),
     "clock_tolerance_ms": Range(2_000, 0, MAX_DURATION_MS),
-    "retention_ms": Range(3_600_000, 0, MAX_DURATION_MS),
+    "forget_after_ms": Range(3_600_000, 0, MAX_DURATION_MS),
     "max_events_per_run": Range(1_000, 1, 1_000_000),
 }
 """The flow options that are integers; `closed` (false) is the one that is not."""

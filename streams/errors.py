@@ -1,16 +1,13 @@
 """Errors of `streams`, with the exit code of the process that each of them ends.
 
-Drawn whole: a file in parentheses is where an error stands that carries more than its message.
-
 DulyError                    70  something inside is wrong: restart the worker
 ├── SettingsError             2  a setting is missing, malformed or unsafe
 ├── ShadowedPackage           2  another package hides one of ours
 ├── WrongVersion              2  an installed package is not of the version that we override
-├── NotThere                  2  what a command was asked for does not exist
-├── NoRecording               2  a recording given to a command cannot be read
-├── WrongInput                2  a script given to a command, or what it is to run on, cannot be read
-├── InvalidFlowFile           2  a flow file that cannot be used (flows/files.py)
-├── BadLine                   2  a line of a recording that is no record (replay/recording.py)
+├── NotFound                  2  the broker does not hold what a command names
+├── UnreadableInput           2  a file, stdin or an option that a command cannot read
+├── InvalidFlowFile           2  a flow file that cannot be used
+├── BadLine                   2  a line of a recording that is no record
 ├── BrokerError               4  the broker is not as the process needs it
 │   ├── BrokerUnavailable     4  nobody answers there, or it refuses us
 │   ├── NoTopic               4  a topic does not exist
@@ -19,6 +16,7 @@ DulyError                    70  something inside is wrong: restart the worker
 │   └── IncompleteRead        4  what the broker holds could not be read whole
 ├── DemoFailed                4  the demo cannot show what it promises
 ├── WorkerEnded               4  the worker of a `duly dev` session is gone
+├── EngineUnavailable        70  a script engine does not work on this machine
 ├── UnreadableState          70  a record of the changelog is not the state of a run
 └── LeaseLost                70  this process stood still for longer than its session
 
@@ -28,6 +26,11 @@ with its `EngineFailed` (a script that cannot be run; its node fails). `producer
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXIT_STOPPED = 0
 EXIT_SETTINGS = 2
@@ -53,26 +56,59 @@ class ShadowedPackage(DulyError):
     exit_code = EXIT_SETTINGS
 
 
+class FileProblem(NamedTuple):
+    """One thing wrong in a flow file: the file, the line from 1, the node, and why."""
+
+    file: str
+    line: int
+    node: str | None
+    message: str
+
+    def __str__(self) -> str:
+        node = "" if self.node is None else f"node {self.node}: "
+        return f"{self.file}:{self.line}: {node}{self.message}"
+
+
+class InvalidFlowFile(DulyError):
+    """A flow file that cannot be used; `problems` holds everything wrong with it."""
+
+    exit_code = EXIT_SETTINGS
+
+    def __init__(self, problems: Iterable[FileProblem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class BadLine(DulyError):
+    """A line of a recording that is neither an event nor a clock record.
+
+    Attributes:
+        number: of the line, from 1.
+        reason: what is wrong with it, for people.
+    """
+
+    exit_code = EXIT_SETTINGS
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"line {number}: {reason}")
+        self.number = number
+        self.reason = reason
+
+
+class NotFound(DulyError):
+    """The broker holds nothing of the name that was given; the message lists what it holds."""
+
+    exit_code = EXIT_SETTINGS
+
+
+class UnreadableInput(DulyError):
+    """A file, stdin or an option that cannot be read; the message names it."""
+
+    exit_code = EXIT_SETTINGS
+
+
 class WrongVersion(DulyError):
     """An installed package is not of the version that we override; the message has the command that mends it."""
-
-    exit_code = EXIT_SETTINGS
-
-
-class NotThere(DulyError):
-    """What a command was asked for does not exist; the message says what does."""
-
-    exit_code = EXIT_SETTINGS
-
-
-class NoRecording(DulyError):
-    """A recording given to a command cannot be read."""
-
-    exit_code = EXIT_SETTINGS
-
-
-class WrongInput(DulyError):
-    """A script given to a command, or what it is to run on, cannot be read."""
 
     exit_code = EXIT_SETTINGS
 
@@ -113,6 +149,10 @@ class WorkerEnded(DulyError):
     """The worker of a `duly dev` session is gone; with the end of its log."""
 
     exit_code = EXIT_BROKER
+
+
+class EngineUnavailable(DulyError):
+    """A script engine does not work on this machine, for reasons that are not a script's."""
 
 
 class UnreadableState(DulyError):

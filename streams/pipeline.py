@@ -71,6 +71,7 @@ def create_app(settings: WorkerSettings) -> faust.App:
         Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb),
         benched=metrics.suspended_script,
         is_warm=True,
+        patience_s=settings.script_engine_timeout_ms / 1_000,
     )
 
     # Each partition that is assigned to this worker has an owner; every batch goes to its partition's.

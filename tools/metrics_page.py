@@ -1,4 +1,4 @@
-"""Writes docs/metrics.md from the list of metrics: `python -m tools.metrics_page [--check]`."""
+"""Writes docs/metrics.md from the registry of metrics: `python -m tools.metrics_page [--check]`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ A worker serves three pages on `DULY_WEB_HOST` and `DULY_WEB_PORT`, and nothing 
 | page | 200 means | 503 means |
 |---|---|---|
 | `/livez` | the loop turns, owners get through their batches | restart it: the text names the stuck partition |
-| `/readyz` | partitions are assigned and recovered | it starts, or a rebalance goes on |
+| `/readyz` | partitions are assigned, recovered and judged | it starts, rebalances, or waits for a script engine |
 | `/metrics` | Prometheus' text format | |
 
 Labels are bounded: there is no run id, and no flow, among them. This page is written by `{COMMAND}`.

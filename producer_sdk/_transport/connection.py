@@ -59,8 +59,9 @@ class Connection:
         except BaseException:
             self.close()
             raise
-        # The server closes connections that were idle, at any time; that is no failure of it.
-        return self._post(route, body, headers)
+        # The server closes connections that were idle, at any time; that is no failure of it. The new one
+        # is closed, too, if it fails: no late answer is ever read as that to the next post.
+        return self.post(route, body, headers)
 
     def close(self) -> None:
         """Close the connection; the next post opens another one."""

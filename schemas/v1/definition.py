@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from schemas.canonical import canonical_node, canonical_options
 from schemas.limits import OPTION_RANGES, DepMode, NodeType
 from schemas.v1.base import Branch, DurationMs, Meta, Name, WireModel
 from schemas.v1.problems import invalid_definition
@@ -55,7 +56,9 @@ class FlowOptions(Authored):
     clock_tolerance_ms: int = _option(
         "clock_tolerance_ms", "How far the clocks of producers may disagree on an order (R8)"
     )
-    retention_ms: int = _option("retention_ms", "A closed run is remembered for this long (R21)")
+    forget_after_ms: int = _option(
+        "forget_after_ms", "A closed run is remembered for this long (R21)"
+    )
     closed: bool = Field(default=False, description="Only nodes of this definition may come (R19)")
     max_events_per_run: int = _option("max_events_per_run", "What exceeds it is refused (R20)")
 
@@ -104,8 +107,13 @@ class FlowDefinition(Authored):
             raise invalid_definition(error, content, KNOWN_KEYS) from error
 
     def canonical(self) -> dict[str, Any]:
-        """Return the content with every default filled in: what its version is a hash of (R17)."""
-        return self.model_dump()
+        """Return the content that its version is a hash of (R17)."""
+        given = self.given()
+        return {
+            "flow": self.flow,
+            "options": canonical_options(given.get("options", {})),
+            "nodes": [canonical_node(node) for node in given["nodes"]],
+        }
 
 
 KNOWN_KEYS = {

@@ -8,6 +8,8 @@ import orjson
 from pydantic import Field, RootModel, ValidationError
 
 from schemas.errors import InvalidDefinition, Problem
+from schemas.json_types import is_object
+from schemas.renamed import rename_record
 from schemas.v1.base import InstantNs, Name, Version, WireModel, WireVersion
 from schemas.v1.definition import KNOWN_KEYS, FlowOptions, LearnedNode, NodeDefinition
 from schemas.v1.problems import invalid_definition
@@ -64,7 +66,9 @@ class DefinitionRecord(RootModel[Annotated[AnyRecord, Field(discriminator="kind"
             InvalidDefinition: with every problem and its place.
         """
         try:
-            return cls.model_validate(orjson.loads(value), extra="ignore")
+            content = orjson.loads(value)
+            record = rename_record(content) if is_object(content) else content
+            return cls.model_validate(record, extra="ignore")
         except orjson.JSONDecodeError as error:
             raise InvalidDefinition([Problem("", None, f"not JSON: {error}")]) from error
         except ValidationError as error:

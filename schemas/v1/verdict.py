@@ -82,11 +82,11 @@ class Verdict(WireModel):
     trigger: Trigger = Field(description="What decided it")
     opened_at_ns: InstantNs
     decided_at_ns: InstantNs = Field(description="By the stream clock (R13)")
-    closed: bool = Field(description="Whether the run's window is closed")
+    window_closed: bool = Field(description="Whether the run's window is closed")
     definition_version: Version
     learned: bool = Field(description="Whether nodes learned from events took part (R17)")
-    late: bool = Field(description="Whether it judges a run that was forgotten (R21)")
-    limit: bool = Field(description="Whether it rests on a limit of the sandbox (R6)")
+    reopened: bool = Field(description="Whether it judges a run that was forgotten (R21)")
+    script_limit: bool = Field(description="Whether it rests on a limit of the sandbox (R6)")
     source: Source
     nodes: list[NodeReading]
     causes: list[Cause]

@@ -1,4 +1,4 @@
-"""`duly config`: the settings in effect, and where each of them comes from."""
+"""`duly config`: print the settings in effect, and where each comes from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ app = typer.Typer(name="config", help="The settings in effect.", no_args_is_help
 Origin = Literal["environment", "default"]
 
 ALIKE = 0.85
-"""From this likeness on, a variable that is no setting was meant to be one."""
+"""Similarity from which an unknown variable is taken for a misspelt setting."""
 
 
 class Setting(NamedTuple):
@@ -43,7 +43,7 @@ def config() -> None:
 
 @app.command()
 def show(as_json: AsJson = False) -> None:
-    """Print every setting, its value and where that comes from: the environment or the default.
+    """Print every setting, its value and its origin: the environment or the default.
 
     Settings of Kafka, which every process reads, come first; then those of the worker. Secrets
     are masked. A variable that looks like a misspelt setting is named on stderr. A wrong setting
@@ -86,7 +86,7 @@ def effective_settings(settings: KafkaSettings, environment: Mapping[str, str]) 
 
 
 def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for each variable that is no setting but much like one."""
+    """Yield a sentence for each variable that looks like a misspelt setting."""
     from streams.settings.kafka import ENV_PREFIX
     from streams.settings.sections import SECTIONS
 
@@ -96,7 +96,7 @@ def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
         if name == variable.upper() or name in known:
             continue
         if alike := difflib.get_close_matches(name, known, n=1, cutoff=ALIKE):
-            yield f"{variable} is no setting of the worker; did you mean {ENV_PREFIX}{alike[0]}?"
+            yield f"{variable} is not a setting of the worker; did you mean {ENV_PREFIX}{alike[0]}?"
 
 
 def _print_sections(settings: list[Setting]) -> None:

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
 STOP_TIMEOUT_S = 15.0
 _LAUNCHER = Path(__file__).with_name("launch.py")
@@ -87,3 +88,16 @@ class ServerProcess:
     def _wait(self, timeout_s: float | None) -> None:
         if self._process is not None:
             self._process.wait(timeout_s)
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], log: Path, *, stop_timeout_s: float = STOP_TIMEOUT_S
+) -> Generator[ServerProcess]:
+    """Run a process for the time of a block; its output goes to `log`."""
+    process = ServerProcess(log)
+    try:
+        process.start(command)
+        yield process
+    finally:
+        process.stop(stop_timeout_s)

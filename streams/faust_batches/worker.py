@@ -73,7 +73,10 @@ class Worker(faust.Worker):
 
     def _exit_code(self, code: Any) -> int:
         if self.crash_reason is not None:
-            return exit_code_of(self.crash_reason)
+            exit_code = exit_code_of(self.crash_reason)
+            reason = str(self.crash_reason) or type(self.crash_reason).__name__
+            log.critical("worker ended", reason=reason, exit_code=exit_code)
+            return exit_code
         return EXIT_STOPPED if code in {None, EXIT_STOPPED} else EXIT_INTERNAL
 
     def _give_up(self) -> NoReturn:

@@ -28,15 +28,31 @@ TOO_LONG = "took too long"
 TOO_LARGE = "used too much memory"
 ENDED_LATE = "took too long and its sandbox process was ended"
 CRASHED = "crashed, and its sandbox process was ended"
+KILLED = "was ended from outside: its sandbox process was killed"
 """Messages of faults, the same in every engine."""
+
+DEATHS = {CRASHED: 2, KILLED: 5}
+"""A process that died, and was not ended by us, may be the machine's fault. Its call is to blame when so many
+processes have died of it alone, while a trivial script ran well in between. More where the signal is one that
+operators and a kernel without memory send."""
+
+OUTSIDE_SIGNALS = frozenset({"SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGTERM"})
+"""Signals that no fault of an engine raises."""
+
+PROBE_S = 0.5
+"""Time of the trivial script that shows whether an engine works."""
 
 
 class NotCompiled(Exception):
     """A script cannot be run; the message names engine, place and reason, for people."""
 
 
-class EngineFailed(NotCompiled):
-    """An engine cannot start or answer now, which says nothing about the script."""
+class OverLimits(NotCompiled):
+    """A script goes over its limits, or crashes its engine, when it is compiled."""
+
+
+class EngineFailed(Exception):
+    """An engine cannot start or answer now, which says nothing about the script; the message says why."""
 
 
 class Fault(NamedTuple):
@@ -47,6 +63,11 @@ class Fault(NamedTuple):
 
     message: str
     """What happened, for people: `took more than 50 ms`."""
+
+    @property
+    def deaths_to_blame(self) -> int:
+        """How many processes must die of the call before it is to blame; 0 if its process did not die."""
+        return DEATHS.get(self.message, 0)
 
     def is_starved(self, used_s: float, budget_s: float) -> bool:
         """Return whether it was late because the machine was busy with something else.
@@ -86,6 +107,17 @@ class Program(Protocol):
 
         No call sees anything of another. A pass may end early without a fault: the rest is for
         the next one.
+
+        Raises:
+            EngineFailed: the engine gives no process.
+        """
+        ...
+
+    def probe_engine(self, *, apart: bool) -> None:
+        """Run a trivial script where the calls run.
+
+        Raises:
+            EngineFailed: it does not get its answer, so that the engine is at fault.
         """
         ...
 
@@ -98,6 +130,7 @@ class Engine(Protocol):
 
         Raises:
             NotCompiled: the script is refused.
+            EngineFailed: the engine does not work now.
         """
         ...
 

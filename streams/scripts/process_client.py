@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from streams.scripts.cpu_time import Stopwatch
-from streams.scripts.language import CRASHED, ENDED_LATE, EngineFailed, Fault
-from streams.scripts.sandbox_process.main import COUNTER, OUTPUT_BYTES
+from streams.scripts.language import (
+    CRASHED,
+    ENDED_LATE,
+    KILLED,
+    OUTSIDE_SIGNALS,
+    EngineFailed,
+    Fault,
+)
+from streams.scripts.sandbox_process.main import COUNTER, LINES_AT, NUMBER, OUTPUT_BYTES, line_mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +45,15 @@ LEAST_WAIT_S = 0.002
 START_S = 30
 """Time that a process may take to start, on a machine that is busy."""
 
+DYING_S = 1.0
+"""Time that a process may take from the end of its socket to its own end, which says what it died of."""
+
 
 class Reply(NamedTuple):
     """What became of a request."""
 
     lines: list[bytes]
-    """One a call, from the first on."""
+    """One a call, from the first on, never more; of this request alone."""
 
     refusal: str | None = None
     """Why the script does not compile."""
@@ -51,6 +63,14 @@ class Reply(NamedTuple):
 
     used_s: float = 0.0
     """CPU time of the process."""
+
+    is_begun: bool = True
+    """Whether the process has read the request."""
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the process died before it read the request, which no script can bring about."""
+        return self.fault is not None and self.fault.deaths_to_blame > 0 and not self.is_begun
 
 
 class SandboxProcess:
@@ -65,40 +85,23 @@ class SandboxProcess:
     """
 
     def __init__(self, engine: str, limits: Limits) -> None:
-        output = _shared_memory()
-        self._output = mmap.mmap(output, OUTPUT_BYTES)
-        self._socket, theirs = socket.socketpair()
         self.is_lost = False
         """Whether it is late, dead or talks nonsense, and must be ended."""
-        arguments = [
-            str(_ROOT),
-            engine,
-            str(theirs.fileno()),
-            str(output),
-            str(os.getpid()),
-            str(limits.memory_bytes),
-        ]
+        self._engine = engine
         self._call_s = limits.call_s
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOT, *arguments],
-                pass_fds=(theirs.fileno(), output),
-                env={},
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the worker
-            )
-        except OSError:
-            self._socket.close()
-            self._output.close()
-            raise
-        finally:
-            os.close(output)
-            theirs.close()
+        # Closed again if a later step fails, as all of them do where descriptors are short.
+        with ExitStack() as ours, ExitStack() as theirs:
+            output = _shared_memory()
+            theirs.callback(os.close, output)
+            self._output = ours.enter_context(mmap.mmap(output, OUTPUT_BYTES))
+            self._socket, far_end = socket.socketpair()
+            ours.enter_context(self._socket)
+            theirs.enter_context(far_end)
+            self._process = _popen(engine, far_end.fileno(), output, limits.memory_bytes)
+            ours.pop_all()
         self._is_ready = False
         self._partial = b""
+        self._number = 0
 
     @property
     def pid(self) -> int:
@@ -134,7 +137,9 @@ class SandboxProcess:
             EngineFailed: the process does not start.
         """
         call_s = min(self._call_s, seconds) if len(explain) == 1 else self._call_s
+        self._number += 1
         request = {
+            "number": self._number,
             "source": source,
             "lengths": [len(text) for text in texts],
             "explain": explain,
@@ -143,42 +148,75 @@ class SandboxProcess:
         }
         # It ends between two calls by itself; late is one that does not get that far.
         late_s = max(seconds, self._call_s) + (0 if len(explain) == 1 else call_s) + GRACE_S
-        return self._ask(orjson.dumps(request) + b"\n" + b"".join(texts), late_s)
+        return self._ask(orjson.dumps(request) + b"\n" + b"".join(texts), len(explain), late_s)
 
-    def _ask(self, request: bytes, seconds: float) -> Reply:
+    def _ask(self, request: bytes, calls: int, seconds: float) -> Reply:
         self._await_ready()
         watch = Stopwatch(self._process.pid)
+        is_late = False
         try:
             self._socket.settimeout(seconds)
             self._socket.sendall(request)
             match self._read_while_it_works(watch, seconds):
-                case ["done"]:
-                    return Reply(self._lines(), used_s=watch.seconds())
-                case ["refused", str(message)]:
+                case ["done", self._number] if (lines := self._lines(calls)) or not calls:
+                    return Reply(lines, used_s=watch.seconds())
+                case ["refused", self._number, str(message)]:
                     return Reply([], refusal=message)
-                case ["limit", str(message)]:
+                case ["limit", self._number, str(message)]:
                     fault = Fault("limit", message)
-                    return Reply(self._lines(), fault=fault, used_s=watch.seconds())
-                case _:
-                    message = CRASHED
+                    return Reply(self._lines(calls), fault=fault, used_s=watch.seconds())
+                case _:  # nonsense, or nothing any more
+                    pass
         except TimeoutError:
-            message = ENDED_LATE
+            is_late = True
         except OSError:  # it ended while we spoke
-            message = CRASHED
+            pass
         used_s = watch.seconds()
+        fault = Fault("limit", self._end_late() if is_late else self._cause_of_death())
+        return Reply(self._lines(calls), fault=fault, used_s=used_s, is_begun=self._has_begun())
+
+    def _end_late(self) -> str:
+        """End the process, which writes nothing more from here on; return what to say of it."""
         self.is_lost = True
-        self._process.kill()  # before its output is read
-        return Reply(self._lines(), fault=Fault("limit", message), used_s=used_s)
+        self._process.kill()
+        self._process.wait()
+        return ENDED_LATE
+
+    def _cause_of_death(self) -> str:
+        """Return what the process died of; one that only talks nonsense is ended."""
+        self.is_lost = True
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(DYING_S if self._is_closed() else 0)
+        status = self._process.poll()
+        if status is None:
+            self._end_late()
+            return CRASHED
+        return KILLED if _name_of(status) in OUTSIDE_SIGNALS else CRASHED
+
+    def _is_closed(self) -> bool:
+        """Return whether the process has let go of its socket, as one does that ends."""
+        self._socket.settimeout(0)
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _await_ready(self) -> None:
+        why = "does not get ready"
         try:
             if self._is_ready or self._read(START_S) == ["ready"]:
                 self._is_ready = True
                 return
-        except OSError:  # TimeoutError is one
-            pass
-        self._process.kill()
-        raise EngineFailed("the engine cannot start: its process does not get ready")
+            with suppress(subprocess.TimeoutExpired):
+                why += f": it ended ({_name_of(self._process.wait(DYING_S))})"
+        except TimeoutError:
+            why += f" in {START_S} s"
+        except OSError as error:
+            why += f": {error}"
+        self._end_late()
+        raise EngineFailed(f"{self._engine}: the engine cannot start: its process {why}")
 
     def _read_while_it_works(self, watch: Stopwatch, seconds: float) -> Any:
         """Return the next message, waiting for as much CPU time, on a busy machine for longer.
@@ -217,9 +255,25 @@ class SandboxProcess:
         except orjson.JSONDecodeError:
             return None
 
-    def _lines(self) -> list[bytes]:
-        size = min(COUNTER.unpack_from(self._output)[0], OUTPUT_BYTES - COUNTER.size)
-        return self._output[COUNTER.size : COUNTER.size + size].split(b"\n")[:-1]
+    def _has_begun(self) -> bool:
+        return NUMBER.unpack_from(self._output)[0] == self._number
+
+    def _lines(self, calls: int) -> list[bytes]:
+        """Return the answers to the first of `calls` calls of this request.
+
+        A count that was not written to its end may reach into lines of another.
+        """
+        if not self._has_begun():
+            return []
+        size = min(COUNTER.unpack_from(self._output, NUMBER.size)[0], OUTPUT_BYTES - LINES_AT)
+        found = self._output[LINES_AT : LINES_AT + size].split(b"\n")[:-1]
+        lines: list[bytes] = []
+        for call, line in enumerate(found[:calls]):
+            mark = line_mark(self._number, call)
+            if not line.startswith(mark):
+                break
+            lines.append(line[len(mark) :])
+        return lines
 
 
 _ROOT = Path(__file__).parents[2]
@@ -229,6 +283,28 @@ _BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
     "from streams.scripts.sandbox_process.main import main; main(*sys.argv[1:])"
 )
+
+
+def _popen(engine: str, connection: int, output: int, memory_bytes: int) -> subprocess.Popen[bytes]:
+    arguments = [str(_ROOT), engine, str(connection), str(output)]
+    arguments += [str(os.getpid()), str(memory_bytes)]
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _BOOT, *arguments],
+        pass_fds=(connection, output),
+        env={},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the worker
+    )
+
+
+def _name_of(status: int) -> str:
+    """Return the signal that ended a process, or its exit code."""
+    with suppress(ValueError):
+        return signal.Signals(-status).name
+    return f"exit code {status}"
 
 
 def _shared_memory() -> int:

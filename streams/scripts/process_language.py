@@ -8,11 +8,12 @@ import orjson
 
 from streams.engine.script_calls import ScriptAnswer
 from streams.scripts.language import (
-    CRASHED,
     MAX_SOURCE_CHARS,
+    PROBE_S,
     EngineFailed,
     Fault,
     NotCompiled,
+    OverLimits,
     Pass,
     cut,
     first_calls,
@@ -25,9 +26,16 @@ if TYPE_CHECKING:
 
     from streams.engine.script_calls import ScriptCall
     from streams.scripts.limits import Limits
+    from streams.scripts.process_client import Reply
 
 COMPILE_S = 0.5
 """Time to compile a script; far more than any takes that is meant well."""
+
+COMPILE_TRIES = 2
+"""A fault twice in compiling a script counts: once may be chance."""
+
+_SMALLEST = "true"
+"""A script of every language."""
 
 _PLAIN: dict[bytes, ScriptAnswer] = {
     TRUE: ScriptAnswer("true"),
@@ -63,17 +71,46 @@ class ProcessEngine:
                 f"{self.name}: the script has {len(source):,} characters, "
                 f"at most {MAX_SOURCE_CHARS:,} are allowed"
             )
-        reply = self.processes.ask(source, [], [], COMPILE_S)
-        if reply.fault is not None:  # a process that was killed says nothing about the script
-            reply = self.processes.ask(source, [], [], COMPILE_S)
+        faults: list[Fault] = []
+        while (reply := self.processes.ask(source, [], [], COMPILE_S)).fault is not None:
+            self._take_compile_fault(reply, faults)
         if reply.refusal is not None:
             raise NotCompiled(f"{self.name}{reply.refusal}")
-        if reply.fault is not None:
-            is_starved = reply.fault.is_starved(reply.used_s, COMPILE_S)
-            is_perhaps_ours = is_starved or reply.fault.message == CRASHED
-            failure = EngineFailed if is_perhaps_ours else NotCompiled
-            raise failure(f"{self.name}: when it was compiled, it {reply.fault.message}, twice")
         return ProcessProgram(self, source)
+
+    def probe(self, *, apart: bool) -> None:
+        """See `Program.probe_engine`."""
+        processes = self.apart if apart else self.processes
+        reply = processes.ask(_SMALLEST, [b"{}", b"{}"], [False], PROBE_S)
+        if reply.lines != [TRUE]:
+            why = "was not answered" if reply.fault is None else reply.fault.message
+            raise EngineFailed(f"{self.name}: the engine does not work: a trivial script {why}")
+
+    def _take_compile_fault(self, reply: Reply, faults: list[Fault]) -> None:
+        """Say whose a fault in compiling is, or let it be tried again.
+
+        Args:
+            reply: what became of it.
+            faults: those before, to which it is added.
+
+        Raises:
+            OverLimits: the script crashes its engine.
+            NotCompiled: it takes too much time or memory.
+            EngineFailed: it is not the script's.
+        """
+        fault = reply.fault
+        if fault is None:
+            return
+        if deaths := fault.deaths_to_blame:
+            self.probe(apart=False)
+        faults.append(fault)
+        if len(faults) < (deaths or COMPILE_TRIES):
+            return
+        message = f"{self.name}: when it was compiled, it {fault.message}, {len(faults)} times"
+        if deaths:
+            raise OverLimits(message)
+        is_starved = fault.is_starved(reply.used_s, COMPILE_S)
+        raise EngineFailed(message) if is_starved else NotCompiled(message)
 
 
 class ProcessProgram:
@@ -95,6 +132,10 @@ class ProcessProgram:
         if reply.refusal is not None:  # it compiled before, so that this is not the script's
             fault = Fault("limit", f"failed to compile again ({reply.refusal})")
         return Pass([_answer(self._engine.name, line) for line in reply.lines], fault, reply.used_s)
+
+    def probe_engine(self, *, apart: bool) -> None:
+        """See `Program`."""
+        self._engine.probe(apart=apart)
 
 
 def _answer(name: str, line: bytes) -> ScriptAnswer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from streams.scripts.language import EngineFailed
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from streams.scripts.limits import Limits
     from streams.scripts.process_client import Reply
+
+MAX_UNREAD = 3
+"""So many processes in turn may die before they read a request; then the engine is at fault."""
 
 
 class ProcessPool:
@@ -54,10 +57,16 @@ class ProcessPool:
         """Ask a process that is free; see `SandboxProcess.ask`.
 
         Raises:
-            EngineFailed: none can be started.
+            EngineFailed: none can be started, or none lives long enough to be asked.
         """
-        with self._lend() as process:
-            return process.ask(source, texts, explain, seconds)
+        for _ in range(MAX_UNREAD):
+            with self._lend() as process:
+                reply = process.ask(source, texts, explain, seconds)
+            if not reply.is_unread:
+                return reply
+        raise EngineFailed(
+            f"{self._engine}: the engine does not work: its processes end before they are asked"
+        )
 
     @contextmanager
     def _lend(self) -> Generator[SandboxProcess]:
@@ -77,7 +86,8 @@ class ProcessPool:
             else:
                 process = self._start()
             if self._has_spare and not self._idle:
-                self._idle.append(self._start())
+                with suppress(EngineFailed):  # nobody waits for this one yet
+                    self._idle.append(self._start())
         return process
 
     def _give_back(self, process: SandboxProcess) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from streams.engine.script_calls import ScriptAnswer
 from streams.scripts.circuit_breaker import Bench
-from streams.scripts.language import EngineFailed, NotCompiled, cut
+from streams.scripts.engine_health import PATIENCE_S, EngineHealth
+from streams.scripts.language import EngineFailed, NotCompiled, OverLimits, cut
 from streams.scripts.scheduling import Allowance, Round
 from streams.scripts.script_cache import ENGINES, CompiledScripts
 from streams.scripts.thread_pools import Lanes
@@ -33,16 +35,34 @@ class Sandbox(Protocol):
         ...
 
     async def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
-        """Return the answers to `calls`, in their order; nothing that a script does raises."""
+        """Return the answers to `calls`, in their order; nothing that a script does raises.
+
+        Calls wait for an engine that does not work.
+
+        Raises:
+            EngineUnavailable: it did not for too long.
+        """
         ...
 
     async def check(self, engine: str, source: str, kind: str) -> str | None:
-        """Return why a script is refused, for people, with its line; None if it is not."""
+        """Return why a script is refused, for people, with its line; None if it is not.
+
+        Raises:
+            EngineUnavailable: its engine does not work, so that nobody can say.
+        """
+        ...
+
+    def why_waiting(self) -> str | None:
+        """Return which engines do not work and are waited for, and why; None if there are none."""
         ...
 
 
 def create_sandbox(
-    limits: Limits, *, benched: Callable[[str], None] | None = None, is_warm: bool = False
+    limits: Limits,
+    *,
+    benched: Callable[[str], None] | None = None,
+    is_warm: bool = False,
+    patience_s: float = PATIENCE_S,
 ) -> Sandbox:
     """Return a sandbox for all engines.
 
@@ -50,8 +70,9 @@ def create_sandbox(
         limits: what a script may cost.
         benched: told the engine of each script that is benched, from any thread.
         is_warm: start the engines that are installed at once, not with their first scripts.
+        patience_s: time for which calls wait for an engine that does not work.
     """
-    return ScriptSandbox(limits, benched=benched, is_warm=is_warm)
+    return ScriptSandbox(limits, benched=benched, is_warm=is_warm, patience_s=patience_s)
 
 
 class ScriptSandbox:
@@ -61,6 +82,7 @@ class ScriptSandbox:
         limits: what a script may cost.
         benched: told the engine of each script that is benched, from any thread.
         is_warm: start the engines that are installed at once, not with their first scripts.
+        patience_s: time for which calls wait for an engine that does not work.
     """
 
     def __init__(
@@ -69,11 +91,14 @@ class ScriptSandbox:
         *,
         benched: Callable[[str], None] | None = None,
         is_warm: bool = False,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._is_warm = is_warm
         self._limits = limits
         self._scripts = CompiledScripts(limits)
         self._bench = Bench(limits, benched=benched)
+        self._health = EngineHealth(patience_s)
+        self.why_waiting = self._health.why_waiting
         self._lanes: Lanes | None = None
         self._warm: set[str] = set()
         """Engines that were started, for which nobody has to wait any more."""
@@ -92,6 +117,7 @@ class ScriptSandbox:
         if self._warming is not None:
             self._warming.cancel()
             await asyncio.wait([self._warming])
+        self._health.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         lanes, self._lanes = self._lanes, None
         if lanes is not None:
@@ -100,7 +126,10 @@ class ScriptSandbox:
 
     async def check(self, engine: str, source: str, kind: str) -> str | None:  # noqa: ARG002  # filters and validators are written alike
         """See `Sandbox`."""
-        return await self._started.known(self._refusal, engine, source)
+        lanes = self._started
+        return await self._health.patiently(
+            engine, lambda: lanes.known(self._refusal, engine, source)
+        )
 
     async def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
         """See `Sandbox`."""
@@ -157,17 +186,26 @@ class ScriptSandbox:
         tasks = {asyncio.create_task(self._answers(one, lanes)): one for one in rounds}
         for task in tasks:
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._let_go)
         waiting = set(tasks)
         began_s = time.monotonic()
         while waiting:
             _, waiting = await asyncio.wait(waiting, timeout=self._limits.call_s)
             is_up = time.monotonic() - began_s > lanes.wait_s()
-            waiting -= {task for task in waiting if _is_late(tasks[task], lanes, is_up=is_up)}
+            waiting -= {task for task in waiting if self._is_late(tasks[task], lanes, is_up=is_up)}
         return [task.result() if task.done() else one.so_far() for task, one in tasks.items()]
 
     async def _answers(self, round_: Round, lanes: Lanes) -> list[ScriptAnswer]:
-        """Answer the calls of one script, each step in its lane."""
+        """Answer the calls of one script, and go on where its engine stopped once that works again."""
+        attempt = partial(self._go_through_lanes, round_, lanes)
+        return await self._health.patiently(round_.engine, attempt)
+
+    async def _go_through_lanes(self, round_: Round, lanes: Lanes) -> list[ScriptAnswer]:
+        """Answer the calls of one script, each step in its lane.
+
+        Raises:
+            EngineFailed: the engine does not work now; what is answered stays so.
+        """
         script = (round_.engine, round_.source)
         if seconds := self._bench.seconds_left(*script):
             reason = "the script kept going over its limits and is benched for another"
@@ -190,20 +228,31 @@ class ScriptSandbox:
         """Return what runs calls of a script in a thread, and returns what they wasted."""
 
         def step() -> float:
-            before_s = round_.wasted_s
+            before_s, answered = round_.wasted_s, round_.answered
             try:
                 run(self._scripts.get(round_.engine, round_.source))
-            except EngineFailed as failure:
-                # As a rule the machine's fault; a script that crashes its engine is benched in time.
-                round_.fail(ScriptAnswer("limit", cut(str(failure))), self._limits.call_s)
+                self._health.works(round_.engine)
+            except EngineFailed:
+                if round_.answered > answered:
+                    self._health.works(round_.engine)
+                raise
+            except OverLimits as refusal:  # it is benched in time
+                round_.fail(ScriptAnswer("limit", cut(str(refusal))), self._limits.call_s)
             except NotCompiled as refusal:
                 round_.fail(ScriptAnswer("not_compiled", cut(str(refusal))))
             return round_.wasted_s - before_s
 
         return step
 
+    def _is_late(self, round_: Round, lanes: Lanes, *, is_up: bool) -> bool:
+        """Return whether a batch goes on without the answers of a script."""
+        if self._health.is_troubled(round_.engine):
+            return False
+        may_be_late = round_.is_doubtful or (round_.is_new and is_up)
+        return may_be_late and lanes.is_under_attack(round_.wasted_s)
 
-def _is_late(round_: Round, lanes: Lanes, *, is_up: bool) -> bool:
-    """Return whether a batch goes on without the answers of a script."""
-    may_be_late = round_.is_doubtful or (round_.is_new and is_up)
-    return may_be_late and lanes.is_under_attack(round_.wasted_s)
+    def _let_go(self, task: asyncio.Task[list[ScriptAnswer]]) -> None:
+        """Forget a round that is over; if nobody waits for it any more, its failure is nobody's."""
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.engine.script_calls import ScriptAnswer
-from streams.scripts.language import CRASHED, ENDED_LATE, TOO_LARGE, cut
+from streams.scripts.language import ENDED_LATE, TOO_LARGE, EngineFailed, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ LEAST_S = 1e-6
 """What a process has used at least, to divide by."""
 
 MAX_TRIES = 2
-"""Of a call that was perhaps not to blame: its process crashed."""
+"""Of a call that was perhaps not to blame: it did not run alone."""
 
 FREE_S = 0.002
 """Time of a call that is charged to nobody: a batch may be large, if its calls are cheap."""
@@ -95,6 +95,12 @@ class Round:
         """How often in turn it did not get half the CPU that it may use."""
         self._stretch = 1.0
         """How many times its time it gets, since it got so little CPU of the last."""
+        self._deaths = 0
+        """How many processes died of that call alone, while the engine worked for a trivial script."""
+        self._is_dying = False
+        """Whether its process died, so that call or machine may be to blame."""
+        self._unproven_s = 0.0
+        """CPU time of these processes, which is charged to the script once it is to blame."""
         self._is_to_blame = False
         """Whether such a try proves that the call goes over its limits, whatever ran beside it."""
         self._is_cut = False
@@ -130,7 +136,13 @@ class Round:
     @property
     def is_stuck(self) -> bool:
         """Whether a call went over its limits alone, so that other scripts must not wait for it."""
-        return self._fault is not None and not self._is_cut and not self._starved
+        is_machine = self._starved or self._is_dying
+        return self._fault is not None and not self._is_cut and not is_machine
+
+    @property
+    def answered(self) -> int:
+        """How many calls are answered."""
+        return len(self._answers)
 
     def try_first(self, program: Program) -> None:
         """Run the first call for a moment: enough for a script that is meant well.
@@ -139,7 +151,7 @@ class Round:
         """
         seconds = self._limits.trial_s if program.is_cheap_to_stop else self._limits.call_s
         self._run(program, self._calls[:1], seconds)
-        if self._starved:
+        while self._is_dying or self._starved == 1:
             self._run(program, self._calls[:1], seconds)
         self.is_new = False
         if self._fault is None:
@@ -221,6 +233,7 @@ class Round:
             wanted_s = call_s + (len(calls) - 1) * PASS_S
             self._run(program, calls, max(call_s, min(wanted_s, self._left_s)))
         elif self._starved > len(MAX_STRETCH):
+            self._probe(program)
             self._give_up(self._fault)
         else:
             self._run(program, self._rest[:1], call_s)
@@ -228,6 +241,10 @@ class Round:
     def _run(self, program: Program, calls: Sequence[ScriptCall], budget_s: float) -> None:
         seconds = budget_s * self._stretch
         result = program.run(calls, seconds, apart=self._is_apart)
+        if result.fault is not None and result.fault.deaths_to_blame and not result.answers:
+            self._take_death(program, result.fault, result.used_s, is_alone=len(calls) == 1)
+            return
+        self._is_dying = False
         cost_s = self._allowance.charge(result.used_s, len(result.answers))
         self._left_s -= cost_s
         self._charged_s += cost_s
@@ -253,6 +270,35 @@ class Round:
                 self._tries += has_time
                 self._is_to_blame = _is_proof(fault, is_alone=is_alone, has_time=has_time)
 
+    def _take_death(self, program: Program, fault: Fault, used_s: float, *, is_alone: bool) -> None:
+        """Count a process that died of the first call of a pass, if that was not the machine's fault.
+
+        Raises:
+            EngineFailed: it was.
+        """
+        self._fault = fault
+        self._is_dying = True
+        self._is_cut = False
+        self._starved = 0
+        if not is_alone:
+            return
+        self._probe(program)
+        self._deaths += 1
+        self._unproven_s += used_s
+        if self._deaths >= fault.deaths_to_blame:
+            self._is_dying = False
+            self._is_to_blame = True
+            self._charged_s += self._allowance.charge(self._unproven_s, 0)
+            self.wasted_s += self._unproven_s
+
+    def _probe(self, program: Program) -> None:
+        """Check that the engine works, before a call is blamed for what the machine may have done."""
+        try:
+            program.probe_engine(apart=self._is_apart)
+        except EngineFailed:
+            self._starved = min(self._starved, len(MAX_STRETCH))  # it is tried once more
+            raise
+
     def _wait_longer(self, slowdown: float) -> None:
         """Give the call at fault more time: the machine was so many times slower than it should be."""
         self._starved += 1
@@ -260,7 +306,9 @@ class Round:
 
     def _begin_anew(self) -> None:
         """Forget how the call at fault was tried: it is answered."""
-        self._tries = self._starved = 0
+        self._tries = self._starved = self._deaths = 0
+        self._unproven_s = 0.0
+        self._is_dying = False
         self._stretch = 1.0
         self._is_to_blame = False
 
@@ -280,11 +328,9 @@ class Round:
 def _is_proof(fault: Fault, *, is_alone: bool, has_time: bool) -> bool:
     """Return whether a call that ran first in its pass is to blame for its fault.
 
-    A crash may come from outside. With a process that had to be ended, answers before may be
-    lost. Memory is that of a call, however short the pass.
+    With a process that had to be ended, answers before may be lost. Memory is that of a call,
+    however short the pass.
     """
-    if fault.message == CRASHED:
-        return False
     if fault.message == ENDED_LATE and not is_alone:
         return False
     return has_time or fault.message == TOO_LARGE

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib
+import os
 import threading
 from collections import OrderedDict
-from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.scripts.language import EngineFailed, NotCompiled
+from streams.log import get_logger
+from streams.scripts.language import EngineFailed, NotCompiled, OverLimits
 
 if TYPE_CHECKING:
     from streams.scripts.language import Engine, Program
     from streams.scripts.limits import Limits
+
+log = get_logger(__name__)
 
 MAX_CACHED = 1_000
 """Scripts kept compiled; a sender of ever new ones must not fill our memory."""
@@ -51,6 +54,7 @@ class CompiledScripts:
 
         Raises:
             NotCompiled: it is refused, or its engine is unknown or not installed.
+            OverLimits: it went over its limits when it was compiled.
             EngineFailed: its engine cannot start now.
         """
         key = (engine, source)
@@ -59,7 +63,7 @@ class CompiledScripts:
             if found is not None:
                 self._cache.move_to_end(key)
         if found is None:
-            found = self._compile(engine, source)  # or an engine that fails, which is not kept
+            found = self._compile(engine, source)
             with self._lock:
                 self._cache[key] = found
                 if len(self._cache) > MAX_CACHED:
@@ -70,9 +74,14 @@ class CompiledScripts:
 
     def warm(self, engine: str) -> None:
         """Start an engine, if there is such a one, before anybody waits for a script of it."""
-        if engine in ENGINES:
-            with contextlib.suppress(NotCompiled):  # the scripts that follow say why
-                self.get(engine, ENGINES[engine].smallest)
+        if engine not in ENGINES:
+            return
+        try:
+            self.get(engine, ENGINES[engine].smallest)
+        except NotCompiled:  # it is not installed, which scripts that need it say
+            pass
+        except EngineFailed as failure:  # worth waiting for once a script needs it
+            log.warning("script engine does not start", engine=engine, reason=str(failure))
 
     def stop(self) -> None:
         """End the processes of every engine."""
@@ -85,7 +94,7 @@ class CompiledScripts:
     def _compile(self, engine: str, source: str) -> Program | NotCompiled:
         try:
             return self._engine(engine).compile(source)
-        except EngineFailed:
+        except OverLimits:
             raise
         except NotCompiled as refusal:
             return refusal
@@ -103,11 +112,26 @@ def _start(name: str, limits: Limits) -> Engine:
         raise NotCompiled(f"there is no script engine {name!r}; the engines are {known}")
     module, cls, extra, _ = ENGINES[name]
     try:
-        return getattr(import_module(module), cls)(limits)
+        return getattr(importlib.import_module(module), cls)(limits)
     except ModuleNotFoundError as error:
+        _check_descriptors(name)
         raise NotCompiled(
             f"the script engine {name!r} is not installed here ({error}): "
             f"pip install 'duly[{extra}]'"
         ) from None
+    except (OSError, ImportError) as error:
+        raise EngineFailed(f"{name}: the engine cannot start: {error}") from error
+
+
+def _check_descriptors(name: str) -> None:
+    """Check that files can be opened: where they cannot, an installed package is not found either.
+
+    Raises:
+        EngineFailed: they cannot.
+    """
+    try:
+        for descriptor in [os.open(os.devnull, os.O_RDONLY) for _ in range(2)]:
+            os.close(descriptor)
     except OSError as error:
+        importlib.invalidate_caches()  # which remember that there was nothing
         raise EngineFailed(f"{name}: the engine cannot start: {error}") from error

@@ -97,8 +97,8 @@ class WorkerSettings(KafkaSettings):
     clock_tolerance_ms: int = _option(
         "clock_tolerance_ms", "Difference in ms between the clocks of producers that is forgiven."
     )
-    retention_ms: int = _option(
-        "retention_ms", "Time in ms that the state of a closed run is kept."
+    forget_after_ms: int = _option(
+        "forget_after_ms", "Time in ms that the state of a closed run is kept."
     )
     max_events_per_run: int = _option(
         "max_events_per_run", "Events that a run takes; more are dead letters."
@@ -113,6 +113,12 @@ class WorkerSettings(KafkaSettings):
     )
     script_memory_mb: int = Field(
         default=64, ge=1, le=4_096, description="Memory in MiB that one call of a script may take."
+    )
+    script_engine_timeout_ms: int = Field(
+        default=60_000,
+        ge=1_000,
+        le=3_600_000,
+        description="Time in ms that scripts wait for an engine that does not work, before the worker ends.",
     )
 
     @property
@@ -134,6 +140,3 @@ def load_worker_settings() -> WorkerSettings:
         SettingsError: names every variable that is wrong, and why.
     """
     return read_environment(WorkerSettings)
-
-
-Settings, load_settings = WorkerSettings, load_worker_settings

@@ -24,7 +24,7 @@ class Shown(Protocol):
         """Return why the process should be restarted, or None."""
 
     def why_not_ready(self) -> str | None:
-        """Return why nothing is judged yet, or None."""
+        """Return why nothing is judged yet, or what is not judged now; None if all is."""
 
 
 class HealthPage:

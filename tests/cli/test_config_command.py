@@ -9,7 +9,7 @@ from streams.settings.kafka import KafkaSettings
 from streams.settings.worker import WorkerSettings
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 
 def rows(stdout: str) -> dict[str, list[str]]:
@@ -86,7 +86,7 @@ def test_a_misspelt_setting_is_named_and_one_of_the_sdk_is_not(
     result = duly("config", "show")
     assert result.exit_code == 0
     assert result.stderr == (
-        "warning: DULY_PARTITION is no setting of the worker; did you mean DULY_PARTITIONS?\n"
+        "warning: DULY_PARTITION is not a setting of the worker; did you mean DULY_PARTITIONS?\n"
     )
 
 
@@ -97,3 +97,13 @@ def test_a_wrong_setting_is_exit_2_with_its_name(
     result = duly("config", "show")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "DULY_PARTITIONS" in result.stderr
+
+
+def test_a_command_that_needs_kafka_alone_is_not_stopped_by_a_wrong_setting_of_the_worker(
+    duly: Duly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DULY_WINDOW_MS", "soon")
+    monkeypatch.setenv("DULY_BROKER", "127.0.0.1:1")
+    result = duly("topics", "plan")
+    assert result.exit_code == 4
+    assert "no Kafka broker serves us" in result.stderr

@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     from producer_sdk._wire import Record
-    from streams.engine.records import Judged
 
     ScriptKind: TypeAlias = Literal["validator", "filter"]
 
@@ -253,10 +252,7 @@ def test_the_worker_takes_the_report_of_an_overflow_and_says_nothing_of_it() -> 
     assert events[1].run_id != event.run_id
     records = [StreamRecord(offset, item.ts, item) for offset, item in enumerate(events)]
     a_month_later = StreamRecord(2, event.ts + 30 * 86_400 * 10**9, None)
-    judging = partition.judge([*records, a_month_later])
-    with pytest.raises(StopIteration) as ended:
-        next(judging)
-    judged: Judged = ended.value.value
+    judged = partition.judge([*records, a_month_later]).judged
     assert (judged.verdicts, judged.refused) == ([], [])
 
 

@@ -19,7 +19,7 @@ from schemas.v1.verdict import Verdict
 from schemas.wire import decode_event
 from streams.cli.root import app
 from streams.flows.files import parse_flow
-from tests.docs.markdown import ROOT, Block, blocks, commands, languages
+from tests.support.markdown import ROOT, Block, blocks, commands, languages
 
 if TYPE_CHECKING:
     from pathlib import Path

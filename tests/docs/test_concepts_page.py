@@ -9,7 +9,7 @@ import pytest
 
 from schemas.v1.definition import FlowOptions, NodeDefinition
 from schemas.v1.verdict import CauseKind, NodeStatus
-from tests.docs.markdown import ROOT, section
+from tests.support.markdown import ROOT, section
 
 PAGE = ROOT / "docs" / "concepts.md"
 SOURCES = [*ROOT.glob("streams/**/*.py"), *ROOT.glob("schemas/**/*.py")]

@@ -24,7 +24,6 @@ from streams.worker.health_page import HealthPage
 from tests.support.kafka_records import event, record, run_on
 from tests.support.log_in_memory import Batch, Log, Neighbours
 from tests.support.workers import shop, worker
-from tools.metrics_page import PAGE, render_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -85,9 +84,8 @@ class Standing:
         return self.not_ready
 
 
-def test_every_name_is_declared_and_documented() -> None:
+def test_every_name_is_declared() -> None:
     assert set(METRICS) == set(get_args(MetricName))
-    assert PAGE.read_text(encoding="utf-8") == render_page()
 
 
 def test_no_metric_is_divided_without_bound() -> None:

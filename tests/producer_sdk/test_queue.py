@@ -95,7 +95,7 @@ def test_a_full_queue_is_logged_seldom_with_what_to_look_at(
     assert "is the broker reachable" in message
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["put", "take", "settle"])), st.integers(1, 5))
 def test_every_record_is_somewhere_and_in_order(steps: list[str], bound: int) -> None:
     counters = Counters()

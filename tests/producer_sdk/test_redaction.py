@@ -282,7 +282,7 @@ def test_every_detector_has_a_rule_and_every_rule_a_gate() -> None:
 
 
 @pytest.mark.parametrize("rule", detectors.RULES.values(), ids=lambda rule: rule.name)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_no_gate_is_closed_to_what_its_detector_finds(rule: Rule, data: st.DataObject) -> None:
     # Hypothesis does not know possessive repetition, which makes nothing else match.

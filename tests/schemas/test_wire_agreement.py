@@ -124,7 +124,7 @@ def taught(event: Event) -> dict[str, Any] | None:
     return None if only_a_type else fields or None
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(events)
 @example({**SOUND, "v": True})
 @example({**SOUND, "v": 1.0})
@@ -139,7 +139,7 @@ def test_hand_written_checks_and_model_read_the_same(event: dict[str, Any]):
     assert by_hand(value) == by_model(value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.binary(max_size=200)
     | st.text('{}[]":,0aeNI\\u', max_size=30).map(str.encode)
@@ -154,7 +154,7 @@ def test_no_bytes_bring_anything_but_an_event_or_a_refusal_that_fits_a_header(va
     assert len(said.encode()) <= 2048
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(events)
 def test_data_survives_as_it_was_sent(event: dict[str, Any]):
     read = by_hand(orjson.dumps(event))

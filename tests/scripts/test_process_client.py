@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
+from streams.errors import EngineUnavailable
 from streams.scripts import script_cache
 from streams.scripts.language import (
     CRASHED,
     ENDED_LATE,
+    KILLED,
     TOO_LARGE,
     EngineFailed,
     Fault,
     NotCompiled,
+    OverLimits,
 )
 from streams.scripts.languages import javascript
 from streams.scripts.limits import Limits
@@ -56,9 +58,7 @@ def test_a_call_that_never_ends_costs_itself_only(fresh_ask: Asker, engine: str)
     """Its process is killed; what was answered before is known, what comes behind is run again."""
     calls = [poisoned(engine, n) for n in (1, 1, 0, 1)]
     calls += [call("data.n > 0", {"n": n}, engine=engine) for n in (1, 0)]
-    started_s = time.monotonic()
     assert outcomes(fresh_ask.all(calls)) == ["true", "true", "limit", "true", "true", "false"]
-    assert time.monotonic() - started_s < 10
 
 
 @pytest.mark.parametrize("engine", NEVER_ENDS)
@@ -75,27 +75,28 @@ def test_a_killed_process_is_replaced_and_its_calls_are_answered(
 
 
 @pytest.mark.parametrize("engine", NEVER_ENDS)
-def test_processes_killed_all_the_time_never_stop_the_sandbox(
+def test_processes_killed_all_the_time_are_no_fault_of_a_script(
     fresh_ask: Asker, engine: str
 ) -> None:
-    async def batches() -> set[str]:
-        stopped = asyncio.Event()
-        killer = asyncio.create_task(_kill_children(stopped))
-        found: set[str] = set()
-        for n in range(20):
-            source = f"data.n > 0 && {n % 3} < 3"
-            calls = [call(source, {"n": 1}, engine=engine) for _ in range(50)]
-            found |= set(outcomes(await fresh_ask.sandbox.evaluate(calls)))
-        stopped.set()
-        await killer
-        return found
+    """While none lives long enough to answer, calls wait; then all are answered, and rightly."""
 
-    assert asyncio.run(batches()) <= {"true", "limit"}
+    async def batches() -> list[list[str]]:
+        killer = asyncio.create_task(kill_children(40))
+        calls = [
+            [call(f"data.n > 0 && {n} < 3", {"n": k % 2}, engine=engine) for k in range(50)]
+            for n in range(3)
+        ]
+        answers = [outcomes(await fresh_ask.sandbox.evaluate(batch)) for batch in calls]
+        await killer
+        return answers
+
+    assert asyncio.run(batches()) == [["false", "true"] * 25] * 3
     assert fresh_ask("data.n > 0 && 9 > 8", {"n": 1}, engine=engine).outcome == "true"
 
 
-async def _kill_children(stopped: asyncio.Event) -> None:
-    while not stopped.is_set():
+async def kill_children(times: int) -> None:
+    """Kill all sandbox processes that there are, again and again."""
+    for _ in range(times):
         for process in psutil.Process().children():
             process.kill()
         await asyncio.sleep(0.05)
@@ -219,37 +220,54 @@ def test_the_running_process_is_confined(running: SandboxProcess) -> None:
         (TOO_LARGE, 0.0, NotCompiled),
         (ENDED_LATE, COMPILE_S, NotCompiled),
         (ENDED_LATE, 0.0, EngineFailed),
-        (CRASHED, 0.0, EngineFailed),
+        (CRASHED, 0.0, OverLimits),
+        (KILLED, 0.0, OverLimits),
     ],
 )
 def test_a_script_is_refused_only_for_what_is_its_own_fault_when_it_is_compiled(
-    monkeypatch: pytest.MonkeyPatch, message: str, used_s: float, failure: type[NotCompiled]
+    monkeypatch: pytest.MonkeyPatch, message: str, used_s: float, failure: type[Exception]
 ) -> None:
-    """It is no fault of a script that a machine has no CPU for it, or that its process was killed."""
+    """It is no fault of a script that a machine has no CPU for it."""
     engine = ProcessEngine("js", Limits(), stops_by_itself=True)
 
-    def ask(*_: object) -> Reply:
-        return Reply([], fault=Fault("limit", message), used_s=used_s)
+    def ask(_source: str, texts: list[bytes], *_: object) -> Reply:
+        fault = Fault("limit", message)
+        return Reply([b"1"]) if texts else Reply([], fault=fault, used_s=used_s)
 
     monkeypatch.setattr(engine.processes, "ask", ask)
-    with pytest.raises(NotCompiled, match="twice") as raised:
-        engine.compile("true")
+    with pytest.raises(failure, match=r"when it was compiled, it .*, [25] times") as raised:
+        engine.compile("bad")
     assert raised.type is failure
 
 
-def test_an_engine_that_cannot_start_is_a_limit_and_tried_again(
+@pytest.mark.parametrize("message", [CRASHED, KILLED])
+def test_a_script_is_not_refused_where_a_trivial_one_ends_its_process_too(
+    monkeypatch: pytest.MonkeyPatch, message: str
+) -> None:
+    engine = ProcessEngine("js", Limits(), stops_by_itself=True)
+
+    def ask(*_: object) -> Reply:
+        return Reply([], fault=Fault("limit", message))
+
+    monkeypatch.setattr(engine.processes, "ask", ask)
+    with pytest.raises(EngineFailed, match="a trivial script"):
+        engine.compile("true")
+
+
+def test_an_engine_that_cannot_start_is_no_answer_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It says nothing about the script, so that no definition may be blamed."""
+    """It says nothing about the script, so that neither run nor definition may be blamed."""
 
     async def ask() -> None:
-        sandbox = create_sandbox(Limits())
+        sandbox = create_sandbox(Limits(), patience_s=0)
         await sandbox.start()
         with monkeypatch.context() as without_python:
             without_python.setattr(sys, "executable", "/no/such/python")
-            (answer,) = await sandbox.evaluate([call("true", engine="js")])
-            assert answer.outcome == "limit"
-            assert "cannot start" in answer.detail
+            with pytest.raises(EngineUnavailable, match=r"js .* cannot start"):
+                await sandbox.evaluate([call("true", engine="js")])
+            with pytest.raises(EngineUnavailable, match=r"js .* cannot start"):
+                await sandbox.check("js", "true", "validator")
         assert outcomes(await sandbox.evaluate([call("true", engine="js")])) == ["true"]
         await sandbox.stop()
 

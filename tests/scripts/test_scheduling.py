@@ -8,7 +8,15 @@ import pytest
 
 from streams.engine.script_calls import ScriptAnswer, ScriptCall
 from streams.scripts.circuit_breaker import MAX_REMEMBERED, Bench
-from streams.scripts.language import CRASHED, TOO_LARGE, Fault, Pass
+from streams.scripts.language import (
+    CRASHED,
+    DEATHS,
+    KILLED,
+    TOO_LARGE,
+    EngineFailed,
+    Fault,
+    Pass,
+)
 from streams.scripts.limits import Limits
 from streams.scripts.scheduling import (
     FREE_S,
@@ -34,6 +42,8 @@ class Passes:
     def __init__(self, end: Callable[[Sequence[ScriptCall], float], Pass]) -> None:
         self._end = end
         self.granted: list[tuple[int, float]] = []
+        self.works = True
+        self.probes = 0
 
     def run(
         self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool
@@ -41,6 +51,11 @@ class Passes:
         self.granted.append((len(calls), seconds))
         result = self._end(calls, seconds)
         return result if result is NO_CPU else result._replace(used_s=result.used_s or seconds)
+
+    def probe_engine(self, *, apart: bool) -> None:
+        self.probes += 1
+        if not self.works:
+            raise EngineFailed("a trivial script was not answered")
 
 
 class Clock:
@@ -153,6 +168,55 @@ def test_memory_is_that_of_a_call_however_short_its_try() -> None:
 def test_a_crash_may_come_from_outside_and_is_tried_again() -> None:
     ends = iter([Pass([], Fault("limit", CRASHED)), Pass([TRUE])])
     assert answer(Passes(lambda _calls, _seconds: next(ends)), calls("killed")) == [TRUE]
+
+
+@pytest.mark.parametrize("message", [CRASHED, KILLED])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_call_of_which_processes_keep_dying_while_the_engine_works_is_to_blame(
+    message: str, *, is_known: bool
+) -> None:
+    """More must die where the signal is one that a kernel without memory sends."""
+    limits = Limits(strikes=1)
+    bench = known(limits) if is_known else Bench(limits)
+    program = Passes(lambda asked, _: Pass([], Fault("limit", message)) if asked else Pass([]))
+    (found,) = answer(program, calls("bad"), limits, bench)
+    assert found == ("limit", f"python: {message} (50 ms and 64 MiB are allowed)")
+    assert len(program.granted) == program.probes == DEATHS[message]
+    assert bench.seconds_left("python", "x") > 0
+
+
+@pytest.mark.parametrize("message", [CRASHED, KILLED])
+def test_a_call_whose_process_died_is_not_to_blame_where_a_trivial_script_dies_too(
+    message: str,
+) -> None:
+    """However often: it is answered once the engine works, and its script has no strike."""
+    bench = known(Limits(strikes=1))
+    dies = Pass([], Fault("limit", message))
+    program = Passes(lambda _calls, _seconds: Pass([TRUE]) if program.works else dies)
+    program.works = False
+    one = Round(calls("good"), Limits(strikes=1), bench, Allowance(1))
+    for _ in range(10):
+        with pytest.raises(EngineFailed):
+            one.run_on(program)
+        assert not one.is_doubtful
+        assert one.wasted_s == 0
+    program.works = True
+    one.run_on(program)
+    assert one.conclude() == [TRUE]
+    assert not bench.is_suspect("python", "x")
+
+
+def test_a_call_that_gets_no_cpu_is_not_given_up_where_a_trivial_script_gets_none_either() -> None:
+    bench = known(Limits(strikes=1))
+    program = Passes(lambda _calls, _seconds: Pass([TRUE]) if program.works else NO_CPU)
+    program.works = False
+    one = Round(calls("starved"), Limits(), bench, Allowance(1))
+    for _ in range(3):
+        with pytest.raises(EngineFailed):
+            one.run_on(program)
+    program.works = True
+    one.run_on(program)
+    assert one.conclude() == [TRUE]
 
 
 def test_a_call_that_got_no_cpu_gets_more_time() -> None:

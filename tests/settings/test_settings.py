@@ -1,4 +1,4 @@
-"""WorkerSettings: what is read, what is refused, and that every one is documented."""
+"""Settings: what is read, what is refused, and that every one is documented."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from streams.kafka.client import client_options
 from streams.settings.kafka import load_kafka_settings
 from streams.settings.sections import SECTIONS
 from streams.settings.worker import WorkerSettings, load_worker_settings
-from tools.settings_page import PAGE, main, render_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,18 +161,3 @@ def test_every_setting_says_what_it_is_for() -> None:
         assert field.description.endswith("."), name
         if name.endswith("_ms"):
             assert " ms" in field.description, f"{name} lacks its unit"
-
-
-def test_the_page_of_settings_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render_page()
-    assert main(["--check"]) == 0
-
-
-def test_the_check_notices_a_page_that_is_not(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    stale = tmp_path / "settings.md"
-    monkeypatch.setattr("tools.settings_page.PAGE", stale)
-    assert main(["--check"]) == 1
-    assert main([]) == 0
-    assert main(["--check"]) == 0

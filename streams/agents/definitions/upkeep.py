@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 FIRST_AFTER_S = 60.0
-"""Soon: a worker that is restarted every few minutes must do it too."""
+"""Short, so that a worker that is restarted every few minutes does its upkeep too."""
 
 INTERVAL_S = 3_600.0
 RUNS_AT_A_TIME = 1_000
-"""Runs that are looked at between two turns of the event loop."""
+"""Runs scanned between two turns of the event loop."""
 
 LOG_KEPT_NS = (EVENTS.retention_ms or 0) * NS_PER_MS
 
@@ -57,14 +57,14 @@ class DefinitionsUpkeep:
         self._appender = appender
 
     async def keep(self) -> NoReturn:
-        """Look after the topic, for the life of the worker."""
+        """Repeat the upkeep, for the life of the worker."""
         await asyncio.sleep(FIRST_AFTER_S)
         while True:
-            await self.look()
+            await self.run_upkeep()
             await asyncio.sleep(INTERVAL_S)
 
-    async def look(self) -> None:
-        """Look once, and write what is due."""
+    async def run_upkeep(self) -> None:
+        """Write what is due now."""
         seen = await self._seen(self._definitions.unseen())
         records = self._definitions.upkeep(seen, log_kept_ns=LOG_KEPT_NS)
         if records:
@@ -75,7 +75,7 @@ class DefinitionsUpkeep:
             )
 
     async def _seen(self, wanted: Mapping[str, set[str]]) -> dict[str, set[str]]:
-        """Return which of the wanted nodes stand in a run, by their flow."""
+        """Return which of the wanted nodes are in a run, by their flow."""
         missing = {flow: set(nodes) for flow, nodes in wanted.items()}
         seen: dict[str, set[str]] = {flow: set() for flow in wanted}
         for number, (key, run) in enumerate(self._runs() if wanted else ()):
@@ -92,7 +92,7 @@ class DefinitionsUpkeep:
 def _holds(run: bytes, node: str) -> bool:
     """Return True if a run has an event of a node.
 
-    A stored run is not decoded for it: of an event, id and node stand first and beside each other.
-    That its data may hold the same text does no harm: the node counts for longer.
+    The stored run is not decoded for it: id and node are the first two fields of an event. Data of
+    an event may hold the same text, which does no harm: the node is kept for longer.
     """
     return f'","{node}",'.encode() in run

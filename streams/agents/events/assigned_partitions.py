@@ -114,8 +114,10 @@ class AssignedPartitions:
         return None
 
     def why_not_ready(self) -> str | None:
-        """Return why nothing is judged yet, or None."""
-        return None if self._is_open else "partitions are not assigned and recovered yet"
+        """Return why nothing is judged yet, or what is not judged now; None if all is."""
+        if not self._is_open:
+            return "partitions are not assigned and recovered yet"
+        return self._context.sandbox.why_waiting()
 
     async def drain(self) -> None:
         """Let what is judged become durable, in all partitions at once, for a bounded time."""

@@ -70,7 +70,11 @@ class ScriptEvaluator(Protocol):
     """The sandbox, as far as judging needs it."""
 
     async def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
-        """Answer script calls, in order."""
+        """Answer script calls, in order; they wait for an engine that does not work."""
+        ...
+
+    def why_waiting(self) -> str | None:
+        """Return which engines calls wait for, and why; None if there are none."""
         ...
 
 

@@ -108,16 +108,13 @@ class PartitionOwner:
 
     async def _judge(self, records: list[Record]) -> Judged:
         """Run the engine over a batch; while scripts are out, the partition's clock stands."""
-        judging = self._partition.judge(records)
-        try:
-            calls = next(judging)
-            while True:
-                began = time.perf_counter()
-                answers = await self._context.sandbox.evaluate(calls)
-                self._context.metrics.asked(calls, time.perf_counter() - began)
-                calls = judging.send(answers)
-        except StopIteration as finished:
-            return finished.value
+        judgement = self._partition.judge(records)
+        while judgement.calls:
+            began = time.perf_counter()
+            answers = await self._context.sandbox.evaluate(judgement.calls)
+            self._context.metrics.asked(judgement.calls, time.perf_counter() - began)
+            judgement.answer(answers)
+        return judgement.judged
 
     async def _emit(self) -> NoReturn:
         while True:
@@ -148,7 +145,7 @@ class PartitionOwner:
             self._partition.number,
             open_runs=self._partition.open_runs,
             fetched=self._backlog.records,
-            clock_lag_ns=max(0, now_ns - self._partition.clock_ns),
+            clock_lag_ns=max(0, now_ns - self._partition.stream_time_ns),
             oldest_ns=max(0, now_ns - _recorded_ns(self._at_hand[0])) if self._at_hand else 0,
         )
 

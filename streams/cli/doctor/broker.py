@@ -1,4 +1,4 @@
-"""The broker: who answers where, and which Kafka it is."""
+"""Check of the broker: reachable addresses, and the version of Kafka."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streams.kafka.topics import REQUEST_TIMEOUT_MS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 CONNECT_TIMEOUT_S = 3.0
 OLDEST_TESTED = (3, 6)
@@ -42,11 +42,11 @@ SIGNS = (
     _Sign((3, 6), _ADD_PARTITIONS_TO_TXN, 4),
     _Sign((3, 5), _FETCH, 15),
 )
-"""The newest first. A broker does not tell its release; it tells the requests that it knows."""
+"""The newest first. A broker does not report its release, only the requests that it supports."""
 
 
-async def check_broker(settings: Settings) -> list[Finding]:
-    """Return who answers; a failure among them means that little more can be asked."""
+async def check_broker(settings: KafkaSettings) -> list[Finding]:
+    """Return the brokers that answer; after a failure no other check of the broker is possible."""
     client: Any = AIOKafkaClient(
         **client_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS, client_id="duly-doctor"
     )
@@ -61,8 +61,8 @@ async def check_broker(settings: Settings) -> list[Finding]:
         await client.close()
 
 
-async def _silent_servers(settings: Settings) -> list[Finding]:
-    """Return which addresses of DULY_BROKER are of no use, although another one is."""
+async def _silent_servers(settings: KafkaSettings) -> list[Finding]:
+    """Return a warning for each address of DULY_BROKER that does not answer."""
     servers = settings.broker.split(",")
     answers = await asyncio.gather(*(_cannot_reach(server) for server in servers))
     return [
@@ -79,7 +79,7 @@ def release_of(versions: Mapping[int, int]) -> tuple[int, int] | None:
         versions: request → the newest version of it that the broker takes.
 
     Returns:
-        Major and minor number; None if it is older than all that are known here.
+        Major and minor number; None if it is older than all of `SIGNS`.
     """
     for sign in SIGNS:
         if versions.get(sign.request, -1) >= sign.version:

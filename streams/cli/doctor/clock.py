@@ -1,4 +1,4 @@
-"""The broker's clock, by which deadlines fire, against the clock of this machine."""
+"""Check of the broker's clock, by which deadlines fire, against the clock of this machine."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from aiokafka import AIOKafkaProducer
 from schemas.topics import EVENTS
 from streams.agents.events.decoder import CLOCK_HEADER
 from streams.cli.doctor.findings import Finding
-from streams.cli.kafka import broker_errors
+from streams.kafka.broker_errors import broker_errors
 from streams.kafka.client import client_options
 from streams.kafka.topics import full_name
 
 if TYPE_CHECKING:
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 LOG_APPEND_TIME = 1
 SAMPLES = 3
 
 
 class Offset(NamedTuple):
-    """How far the broker's clock is ahead of ours, and how wrong that may be; in ms."""
+    """The broker's clock minus ours, and the error of that figure, in ms."""
 
     ahead_ms: float
     uncertainty_ms: float
 
 
-async def check_clock(settings: Settings) -> Finding:
-    """Append clock records to the events topic, as workers do, and see how the broker stamps them."""
+async def check_clock(settings: WorkerSettings) -> Finding:
+    """Append clock records to the events topic, as workers do, and compare the broker's timestamps."""
     offset = await _measure(settings)
     if offset is None:
-        message = "the events topic has no LogAppendTime: deadlines rest on the clocks of producers"
+        message = (
+            "the events topic has no LogAppendTime: deadlines depend on the clocks of producers"
+        )
         return Finding("clock", "warning", message)
     return judge_offset(offset, tolerance_ms=settings.clock_tolerance_ms)
 
 
 def judge_offset(offset: Offset, *, tolerance_ms: int) -> Finding:
-    """Return whether the clocks are near enough.
+    """Compare the clocks with the tolerance.
 
     Producers on this machine stamp events by its clock. Two of them may differ by the tolerance
     (R8), so each by half of it from the broker.
@@ -55,8 +57,8 @@ def judge_offset(offset: Offset, *, tolerance_ms: int) -> Finding:
     return Finding("clock", "warning", f"{message}; {advice}")
 
 
-async def _measure(settings: Settings) -> Offset | None:
-    """Return the best of some samples; None if the broker stamps nothing."""
+async def _measure(settings: WorkerSettings) -> Offset | None:
+    """Return the most certain of some samples; None if the broker sets no timestamps."""
     producer: Any = AIOKafkaProducer(
         **client_options(settings), acks="all", enable_idempotence=settings.idempotence
     )

@@ -1,4 +1,4 @@
-"""This machine: Python, the packages of the worker, script engines and settings."""
+"""Checks of this machine: Python, installed packages, script engines and settings."""
 
 from __future__ import annotations
 
@@ -12,23 +12,28 @@ from packaging.requirements import Requirement
 from streams.cli.config import effective_settings, misspelt
 from streams.cli.doctor.findings import Finding
 from streams.cli.output import count_of
-from streams.engine.definitions.definition import ENGINES
-from streams.errors import SettingsError
+from streams.engine.definitions.node import ENGINES
+from streams.errors import EngineUnavailable, SettingsError
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
-from streams.settings.worker import load_settings
+from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from streams.scripts.sandbox import Sandbox
 
 DISTRIBUTION = "duly"
 EXTRAS = ("worker", "cli")
 SAMPLES = {"python": "True", "cel": "true", "js": "true"}
 """The smallest script of each engine."""
 
+ENGINE_PATIENCE_S = 2.0
+"""Time that an engine gets to work; one that starts slowly is waited for anyway."""
+
 
 def check_versions() -> Iterator[Finding]:
-    """Yield the versions of Python, Duly and all that a worker needs."""
+    """Yield the versions of Python, Duly and the packages that a worker needs."""
     system = f"{platform.system()} {platform.machine()}"
     version = metadata.version(DISTRIBUTION)
     yield Finding("machine", "ok", f"duly {version}, Python {platform.python_version()}, {system}")
@@ -51,13 +56,11 @@ def check_versions() -> Iterator[Finding]:
 
 
 async def check_engines() -> list[Finding]:
-    """Return which script engines a worker on this machine has."""
-    sandbox = create_sandbox(Limits())
+    """Return the script engines that work on this machine."""
+    sandbox = create_sandbox(Limits(), patience_s=ENGINE_PATIENCE_S)
     await sandbox.start()
     try:
-        refusals = {
-            engine: await sandbox.check(engine, SAMPLES[engine], "validator") for engine in ENGINES
-        }
+        refusals = {engine: await _refusal(sandbox, engine) for engine in ENGINES}
     finally:
         await sandbox.stop()
     there = [engine for engine, refusal in refusals.items() if refusal is None]
@@ -71,10 +74,17 @@ async def check_engines() -> list[Finding]:
     ]
 
 
-def check_settings() -> Iterator[Finding]:
-    """Yield whether the settings can be used, and variables that may be misspelt."""
+async def _refusal(sandbox: Sandbox, engine: str) -> str | None:
     try:
-        settings = effective_settings(load_settings(), os.environ)
+        return await sandbox.check(engine, SAMPLES[engine], "validator")
+    except EngineUnavailable as error:
+        return str(error)
+
+
+def check_settings() -> Iterator[Finding]:
+    """Yield errors in the settings, and variables that may be misspelt."""
+    try:
+        settings = effective_settings(load_worker_settings(), os.environ)
     except SettingsError as error:
         for line in str(error).splitlines():
             yield Finding("settings", "failure", line)
@@ -88,7 +98,7 @@ def check_settings() -> Iterator[Finding]:
 
 
 def _requirements() -> Iterator[Requirement]:
-    """Yield what the worker and the command line need on this machine."""
+    """Yield the requirements of the worker and the command line on this machine."""
     seen: set[str] = set()
     for text in metadata.requires(DISTRIBUTION) or ():
         requirement = Requirement(text)

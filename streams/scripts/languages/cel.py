@@ -1,7 +1,7 @@
 """CEL scripts, run by Google's C++ implementation in a sandbox process of ours.
 
 It bounds the steps of an expression, but not its memory, and crashes on some deep structures: see
-`child.cel` for what runs there.
+`sandbox_process/cel.py` for what runs there.
 """
 
 from __future__ import annotations

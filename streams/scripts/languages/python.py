@@ -7,6 +7,7 @@ this costs and what was measured.
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic_monty import (
@@ -25,21 +26,26 @@ from streams.scripts.cpu_time import Stopwatch
 from streams.scripts.language import (
     CRASHED,
     ENDED_LATE,
+    KILLED,
+    OUTSIDE_SIGNALS,
+    PROBE_S,
     TOO_LARGE,
     TOO_LONG,
     EngineFailed,
     Fault,
     NotCompiled,
+    OverLimits,
     Pass,
     first_calls,
 )
 from streams.scripts.limits import TRIALS
 from streams.scripts.python_source.answers import explained_answer, plain_answer
-from streams.scripts.python_source.program import TEXTS, read_script
+from streams.scripts.python_source.program import MARK, TEXTS, TRUE, marked_lines, read_script
 from streams.scripts.resource_limits import confine, step_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from streams.engine.script_calls import ScriptCall
     from streams.scripts.limits import Limits
@@ -53,6 +59,14 @@ GRACE_S = 0.02
 COMPILE_S = 5
 """Time to compile a script; none of it runs yet, so that only a busy machine needs as much."""
 
+COMPILE_TRIES = 2
+"""A fault twice in compiling a script counts: once may be chance."""
+
+CHECKOUT_S = 30
+"""Time to get a process: there is one for each thread that may ask, unless none can be started."""
+
+UNREADABLE = "its answer cannot be read"
+
 TWIN_SLOWNESS = 4
 """The twin that explains a failure takes up to this many times the time of the script.
 
@@ -64,10 +78,15 @@ _NO_WORLD: OSPolicy = {"datetime": "call_host", "random_start": "call_host", "sl
 
 
 class PythonEngine:
-    """Compiles python scripts, and holds the pool that runs them."""
+    """Compiles python scripts, and holds the pool that runs them.
+
+    Raises:
+        EngineFailed: the interpreter cannot be started.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._smallest = read_script("True").answer
         self._pool = _pool(1, limits.processes + TRIALS)
         self._apart = _pool(0, 1)
 
@@ -89,68 +108,113 @@ class PythonEngine:
         return PythonProgram(self, programs)
 
     def _check(self, text: str) -> None:
-        """Compile a program by running it on nothing."""
-        for _ in range(2):  # a process that was killed meanwhile says nothing about the script
-            fault = self.feed(text, [], COMPILE_S).fault
-            if fault is None:
-                return
+        """Compile a program by running it on nothing.
+
+        Raises:
+            NotCompiled: it is refused.
+            OverLimits: it takes too much time or memory, or crashes the interpreter.
+            EngineFailed: it could not be tried.
+        """
+        faults = 0
+        while (feed := self.feed(text, [], COMPILE_S)).fault is not None:
+            fault = feed.fault
             if fault.outcome == "error":
                 raise NotCompiled(f"python: {fault.message}")
-        raise EngineFailed("python: the script could not be compiled in time")
+            if deaths := fault.deaths_to_blame:
+                self.probe(apart=False)
+            faults += 1
+            if faults >= (deaths or COMPILE_TRIES):
+                is_starved = fault.is_starved(feed.used_s, COMPILE_S)
+                failure = EngineFailed if is_starved else OverLimits
+                raise failure(f"python: when it was compiled, it {fault.message}, {faults} times")
+
+    def probe(self, *, apart: bool) -> None:
+        """See `Program.probe_engine`."""
+        feed = self.feed(self._smallest, [b"{}", b"{}"], PROBE_S, apart=apart)
+        if feed.lines != [TRUE]:
+            why = "was not answered" if feed.fault is None else feed.fault.message
+            raise EngineFailed(f"python: the engine does not work: a trivial script {why}")
 
     def feed(self, text: str, texts: list[bytes], seconds: float, *, apart: bool = False) -> Feed:
-        """Run a program on `texts` in a fresh session, and return what became of it."""
+        """Run a program on `texts` in a fresh session, and return what became of it.
+
+        Raises:
+            EngineFailed: there is no process for it.
+        """
         memory_bytes = self._limits.memory_bytes + sum(map(len, texts))
-        checkout = (self._apart if apart else self._pool).checkout(
+        session = (self._apart if apart else self._pool).checkout(
             limits={"max_feed_duration_secs": seconds, "max_memory": memory_bytes},
             os_policy=_NO_WORLD,
             assert_message_annotations=False,
         )
-        printed = CollectString()
         try:
-            with checkout as session:
-                pid = session.worker_pid or 0
-                confine(pid, memory_bytes, seconds)
-                if apart:
-                    step_back(pid)
-                watch = Stopwatch(pid)
-                fault = _run(session, text, texts, printed)
-                used_s = watch.seconds()
-        except MontyError as error:  # it gave us no process
-            return Feed([], _fault(error), 0.0)
-        except Exception as error:  # a script costs its own answers, whatever happens
-            log.exception("the python sandbox failed")
-            return Feed([], Fault("limit", f"could not be run ({error})"), 0.0)
-        return Feed(printed.output.split("\n")[:-1], fault, used_s)
+            session.__enter__()
+        except Exception as error:
+            raise EngineFailed(f"python: the engine gives no process: {error}") from error
+        printed, mark = CollectString(), secrets.token_hex(8)
+        try:
+            pid = session.worker_pid or 0
+            confine(pid, memory_bytes, seconds)
+            if apart:
+                step_back(pid)
+            watch = Stopwatch(pid)
+            fault = _run(session, text, {TEXTS: texts, MARK: mark}, printed)
+            used_s = watch.seconds()
+        finally:
+            _give_back(session)
+        return Feed(marked_lines(printed.output, mark, len(texts) // 2), fault, used_s)
 
 
 def _pool(least: int, most: int) -> Monty:
-    """Return a started pool of so many processes."""
+    """Return a started pool of so many processes.
+
+    Raises:
+        EngineFailed: they cannot be started.
+    """
     pool = Monty(
         min_processes=least,
         max_processes=most,
+        checkout_timeout=CHECKOUT_S,
         request_timeout=10,  # a backstop: the limit of a feed, with its grace, is far shorter
         feed_duration_limit_grace=GRACE_S,
     )
-    pool.__enter__()
+    try:
+        pool.__enter__()
+    except Exception as error:
+        raise EngineFailed(f"python: the engine cannot start: {error}") from error
     return pool
 
 
 def _run(
-    session: MontySession, text: str, texts: list[bytes], printed: CollectString
+    session: MontySession, text: str, inputs: dict[str, Any], printed: CollectString
 ) -> Fault | None:
     try:
-        session.feed_run(text, inputs={TEXTS: texts}, print_callback=printed)
+        session.feed_run(text, inputs=inputs, print_callback=printed)
     except MontyError as error:
         return _fault(error)
+    except Exception:  # a script costs its own answers, whatever happens; a probe says whose fault
+        log.exception("the python sandbox failed")
+        return Fault("limit", CRASHED)
     return None
+
+
+def _give_back(session: MontySession) -> None:
+    """Let another have the process of a session; a process that died is replaced by the pool."""
+    try:
+        session.__exit__(None, None, None)
+    except Exception:  # what the session answered counts all the same
+        log.exception("a python sandbox process was not given back")
 
 
 def _fault(error: MontyError) -> Fault:
     """Return what an exception means that a program of ours let through: it catches a script's."""
-    if isinstance(error, MontyCrashedError):
-        return Fault("limit", ENDED_LATE if error.timed_out else CRASHED)
     message = str(error)
+    if isinstance(error, MontyCrashedError):
+        if error.timed_out:
+            return Fault("limit", ENDED_LATE)
+        # Its signal stands in the message alone: `… (signal: 9 (SIGKILL))`.
+        is_outside = any(f"({name})" in message for name in OUTSIDE_SIGNALS)
+        return Fault("limit", KILLED if is_outside else CRASHED)
     if isinstance(error, MontyRuntimeError | MontySyntaxError):
         message = error.display("type-msg")
     if message.startswith("TimeoutError:"):
@@ -183,6 +247,8 @@ class PythonProgram:
         lines, fault, used_s = self._engine.feed(
             self._programs.answer, _texts(calls), seconds, apart=apart
         )
+        if fault is None and not lines:  # only a script that meddled with what is printed
+            fault = Fault("error", UNREADABLE)
         answers = [plain_answer(call, line) for call, line in zip(calls, lines, strict=False)]
         failed = [number for number, answer in enumerate(answers) if answer is None]
         if failed:
@@ -193,6 +259,10 @@ class PythonProgram:
             for number, reason in zip(failed, reasons, strict=True):
                 answers[number] = explained_answer(lines[number], reason, self._programs)
         return Pass([answer for answer in answers if answer is not None], fault, used_s)
+
+    def probe_engine(self, *, apart: bool) -> None:
+        """See `Program`."""
+        self._engine.probe(apart=apart)
 
     def _reasons(
         self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool

@@ -1,7 +1,10 @@
 """The two programs of a script that the sandbox runs, and the lines that they print.
 
 Each takes the texts `[data, ctx, data, ctx, …]` and prints a line for each pair, so that what was
-answered before a limit struck is known. The script stands in `_duly_make`, which is called anew
+answered before a limit struck is known. A line begins with the mark of its request, which no script
+knows, and the number of its pair: whatever else is printed is no answer, and none is another's.
+
+The script stands in `_duly_make`, which is called anew
 for each pair: a default value or an inner function never outlives its call.
 """
 
@@ -17,6 +20,9 @@ from streams.scripts.python_source.tracing import Comparison, explain
 
 TEXTS = "_duly_texts"
 """The global that holds the texts of data and ctx."""
+
+MARK = "_duly_request"
+"""The global that holds the mark of the request."""
 
 TRUE, FALSE, NONE = "1", "0", "n"
 """Lines of plain answers. All others are JSON lists, see `_ANSWER` and `_EXPLAIN`."""
@@ -35,6 +41,17 @@ class Programs(NamedTuple):
 
     places: list[str]
     comparisons: list[Comparison]
+
+
+def marked_lines(printed: str, mark: str, most: int) -> list[str]:
+    """Return the lines that a program printed for the first of `most` pairs, without their marks."""
+    lines: list[str] = []
+    for line in printed.split("\n")[:-1]:
+        if line.startswith(mark):
+            if len(lines) == most or not line.startswith(start := f"{mark} {len(lines)} "):
+                break
+            lines.append(line[len(start) :])
+    return lines
 
 
 def read_script(text: str) -> Programs:
@@ -144,21 +161,22 @@ def _duly_main(texts):
             data = _duly_load(texts[at])
             ctx = _duly_load(texts[at + 1])
         except BaseException as error:
-            print(_duly_dump(["data", str(error)[:300]]))
+            print(_duly_request, at // 2, _duly_dump(["data", str(error)[:300]]))
             continue
         try:
             value = _duly_make()(data, ctx)
         except BaseException as error:
-            print(_duly_dump(["error", type(error).__name__, str(error)[:300]]))
+            name = type(error).__name__
+            print(_duly_request, at // 2, _duly_dump(["error", name, str(error)[:300]]))
             continue
         if value is True:
-            print(1)
+            print(_duly_request, at // 2, 1)
         elif value is False:
-            print(0)
+            print(_duly_request, at // 2, 0)
         elif value is None:
-            print("n")
+            print(_duly_request, at // 2, "n")
         else:
-            print(_duly_dump(_duly_other(value)))
+            print(_duly_request, at // 2, _duly_dump(_duly_other(value)))
 
 _duly_main(_duly_texts)
 """
@@ -207,7 +225,7 @@ def _duly_main(texts):
             _duly_make()(_duly_load(texts[at]), _duly_load(texts[at + 1]))
         except BaseException:
             pass
-        print(_duly_dump([_duly_place[0], _duly_seen]))
+        print(_duly_request, at // 2, _duly_dump([_duly_place[0], _duly_seen]))
 
 _duly_main(_duly_texts)
 """

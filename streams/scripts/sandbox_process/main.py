@@ -1,10 +1,12 @@
 """The loop of a sandbox process: requests come over a socket, answers go into shared memory.
 
-A request is a line of JSON `{"source", "lengths", "explain", "seconds", "call_s"}`, then the bytes of
-`lengths` texts, `[data, ctx, data, ctx, …]`; without texts it asks whether the script compiles. Each answer is a
-line in the shared memory, whose first eight bytes count what is written: so the worker knows the
-answers of a process that it had to kill. A reply over the socket, a line of JSON, ends a request:
-`["done"]`, `["refused", message]`, or `["limit", message]` for the call behind the last answer.
+A request is a line of JSON `{"number", "source", "lengths", "explain", "seconds", "call_s"}`, then the bytes of
+`lengths` texts, `[data, ctx, data, ctx, …]`; without texts it asks whether the script compiles. The shared memory
+holds the number of the request that was read last, a count of the bytes that follow, and a line for each answer:
+so the worker knows the answers of a process that it had to kill. A reply over the socket, a line of JSON, ends a
+request: `["done", number]`, `["refused", number, message]`, or `["limit", number, message]` for the call behind
+the last answer. Lines and replies name their request, since a process can end, or stand still, at any point: what
+the worker finds there may be of the request before.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
     from streams.scripts.sandbox_process.interpreter import Language, Script
 
+NUMBER = struct.Struct("=Q")
 COUNTER = struct.Struct("=Q")
+LINES_AT = NUMBER.size + COUNTER.size
 OUTPUT_BYTES = 2 << 20
 MAX_LINE_BYTES = 4_096
 """A pass ends early where a line might not fit any more."""
@@ -42,23 +46,41 @@ class Output:
 
     def __init__(self, descriptor: int) -> None:
         self._memory = mmap.mmap(descriptor, OUTPUT_BYTES)
-        self._end = COUNTER.size
+        self._begin_lines(0)
 
-    def clear(self) -> None:
-        """Forget the answers of the request before."""
-        self._end = COUNTER.size
-        COUNTER.pack_into(self._memory, 0, 0)
+    def begin(self, number: int) -> None:
+        """Forget the answers of the request before, and begin those of this one."""
+        COUNTER.pack_into(self._memory, NUMBER.size, 0)
+        NUMBER.pack_into(self._memory, 0, number)
+        self._begin_lines(number)
 
     def has_room(self) -> bool:
         """Return whether another line fits, whatever it says."""
         return self._end + MAX_LINE_BYTES < OUTPUT_BYTES
 
     def write(self, line: bytes) -> None:
-        """Add a line; it counts when all of it is there."""
-        end = self._end + len(line) + 1
-        self._memory[self._end : end] = line + b"\n"
+        """Add the line of the next call; it counts when all of it is there."""
+        text = line_mark(self._number, self._lines) + line + b"\n"
+        end = self._end + len(text)
+        self._memory[self._end : end] = text
         self._end = end
-        COUNTER.pack_into(self._memory, 0, end - COUNTER.size)
+        self._lines += 1
+        COUNTER.pack_into(self._memory, NUMBER.size, end - LINES_AT)
+
+    def _begin_lines(self, number: int) -> None:
+        self._number = number
+        self._lines = 0
+        self._end = LINES_AT
+
+
+def line_mark(number: int, call: int) -> bytes:
+    """Return how the line of a call begins: whose answer it is.
+
+    Args:
+        number: of the request.
+        call: which of its calls, from 0 on.
+    """
+    return b"%d %d " % (number, call)
 
 
 class Server:
@@ -74,11 +96,12 @@ class Server:
         stream = connection.makefile("rb")
         while header := stream.readline():
             request = orjson.loads(header)
+            self._output.begin(request["number"])
             texts = [stream.read(length) for length in request["lengths"]]
-            connection.sendall(orjson.dumps(self._reply(request, texts)) + b"\n")
+            kind, *message = self._reply(request, texts)
+            connection.sendall(orjson.dumps([kind, request["number"], *message]) + b"\n")
 
     def _reply(self, request: dict[str, Any], texts: list[bytes]) -> list[str]:
-        self._output.clear()
         until_s = time.monotonic() + request["seconds"]
         self._language.call_s = request["call_s"]
         try:

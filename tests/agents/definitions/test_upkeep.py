@@ -31,7 +31,7 @@ class Topic:
         self.written.append((topic, partition, listed))
         for record in listed:
             assert record.key is not None
-            self._log.definitions.add(record.key, record.value, self._log.clock_ns)
+            self._log.definitions.add(record.key, record.value, self._log.stream_time_ns)
 
 
 def _two_days_later(*, at_rest: bool) -> tuple[Log, Topic, DefinitionsUpkeep]:
@@ -52,12 +52,12 @@ def _two_days_later(*, at_rest: bool) -> tuple[Log, Topic, DefinitionsUpkeep]:
 
 async def _is_said_again(*, at_rest: bool) -> None:
     log, topic, upkeep = _two_days_later(at_rest=at_rest)
-    await upkeep.look()
+    await upkeep.run_upkeep()
     ((name, partition, records),) = topic.written
     assert (name, partition) == ("definitions", 0)
     assert [record.key for record in records] == [b"f/a"]
     assert orjson.loads(records[0].value or b"")["since_ns"] == START_NS
-    await upkeep.look()
+    await upkeep.run_upkeep()
     assert len(topic.written) == 1, "what was read back is not written again"
     assert set(log.definitions.at("f", START_NS + 31 * DAY_NS).learned) == {"a"}
 
@@ -74,7 +74,7 @@ async def test_a_node_that_came_in_a_closed_run_is_said_again():
 async def test_what_is_over_is_removed():
     log, topic, upkeep = _two_days_later(at_rest=False)
     log.definitions.at("f", START_NS + 60 * DAY_NS)
-    await upkeep.look()
+    await upkeep.run_upkeep()
     ((_, _, records),) = topic.written
     assert {record.key for record in records if record.value is None} >= {b"f/a", b"f/b"}
 
@@ -84,7 +84,7 @@ async def test_where_nothing_is_due_nothing_is_written():
     log.come(event("a", 0))
     topic = Topic(log)
     upkeep = DefinitionsUpkeep("definitions", log.definitions, runs=list, appender=topic)
-    await upkeep.look()
+    await upkeep.run_upkeep()
     assert topic.written == []
 
 

@@ -19,19 +19,27 @@ if TYPE_CHECKING:
 PARTITION = 3
 
 
+class _Answered:
+    """A judgement that asks for nothing."""
+
+    calls = ()
+
+    def __init__(self, judged: Judged) -> None:
+        self.judged = judged
+
+
 class Prepared:
     """The engine's side of a partition; each batch has the next of these effects."""
 
     number = PARTITION
     open_runs = 0
-    clock_ns = 0
+    stream_time_ns = 0
 
     def __init__(self, *effects: Judged) -> None:
         self._effects = list(effects)
 
     def judge(self, _records: Any) -> Any:
-        yield from ()
-        return self._effects.pop(0)
+        return _Answered(self._effects.pop(0))
 
     def next_due_ns(self) -> None:
         return None

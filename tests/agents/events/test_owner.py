@@ -1,4 +1,4 @@
-"""One partition and its owner: the real engine between a batch that comes and a log in memory."""
+"""One partition and its owner, where no log has a part; what it owes its log is in test_owner_on_logs.py."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ import orjson
 import pytest
 
 from schemas.v1.dead_letter import DeadLetter
-from streams.agents.events import backlog as backlog_module
-from streams.agents.events.decoder import CLOCK_HEADER
 from streams.agents.events.owner import PartitionOwner
 from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.engine.run.codec import state_offset
 from streams.engine.script_calls import ScriptAnswer
 from tests.support.kafka_records import event, record, run_on
 from tests.support.log_in_memory import Batch, Log, Neighbours
@@ -70,34 +67,6 @@ def source(
 
 def verdicts(log: Log) -> list[dict[str, Any]]:
     return [orjson.loads(out.value or b"") for out in log.of("verdicts")]
-
-
-async def test_a_batch_becomes_a_verdict_and_a_state_and_is_acknowledged(
-    owner: PartitionOwner, log: Log, runs: dict[bytes, Any]
-) -> None:
-    batch = Batch(source("pay", 5), source("ship", 6))
-    owner.accept(batch)
-    await batch.done()
-    (verdict,) = verdicts(log)
-    assert (verdict["run_id"], verdict["status"], verdict["source"]["offset"]) == (RUN, "passed", 6)
-    assert log.of("verdicts")[0].key == RUN.encode()
-    (state,) = log.of("changelog")
-    assert state.value is not None
-    assert (state.key, state_offset(state.value)) == (f"shop\0{RUN}".encode(), 6)
-    assert set(runs) == {f"shop\0{RUN}".encode()}
-
-
-async def test_R20_garbage_becomes_a_dead_letter_and_the_stream_goes_on(
-    owner: PartitionOwner, log: Log
-) -> None:
-    garbage = record(b"\x00garbage", key=b"k", offset=6, partition=PARTITION)
-    batch = Batch(source("pay", 5), garbage, source("ship", 7))
-    owner.accept(batch)
-    await batch.done()
-    (letter,) = log.of("dead-letters")
-    about = DeadLetter.from_headers(letter.headers)
-    assert (about.reason, about.source_offset, letter.value) == ("not_json", 6, b"\x00garbage")
-    assert [verdict["status"] for verdict in verdicts(log)] == ["passed"]
 
 
 async def test_R20_an_event_that_its_run_has_no_room_for_is_a_dead_letter_too(
@@ -163,23 +132,6 @@ async def test_R17_a_batch_waits_until_definitions_are_read_far_enough(
     assert len(verdicts(log)) == 1
 
 
-async def test_a_partition_with_enough_under_way_is_not_fetched_until_half_of_it_is_done(
-    owner: PartitionOwner, neighbours: Neighbours, log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backlog_module, "MOST_RECORDS", 4)
-    log.block("verdicts")
-    batches = [Batch(source("pay", n, run_id=RUN)) for n in range(5)]
-    for batch in batches[:3]:
-        owner.accept(batch)
-    assert log.paused == set()
-    for batch in batches[3:]:
-        owner.accept(batch)
-    assert log.paused == {PARTITION}
-    log.unblock("verdicts")
-    await batches[-1].done()
-    assert log.paused == set()
-
-
 async def test_draining_finishes_what_is_judged_and_drops_what_is_not(
     owner: PartitionOwner, neighbours: Neighbours, log: Log
 ) -> None:
@@ -206,37 +158,6 @@ async def test_an_owner_closed_with_work_under_way_says_so(owner: PartitionOwner
     await owner.drain(0.01)
     assert owner.close() is False
     assert not batch.acknowledged.is_set()
-
-
-async def test_R13_a_clock_record_is_appended_when_an_instant_is_due_and_nothing_else_comes(
-    owner: PartitionOwner, log: Log
-) -> None:
-    conditions = [{"timeout_ms": 20}]
-    lesson = Batch(source("ship", 5, dep_ids=["pay"], conditions=conditions))
-    owner.accept(lesson)
-    await lesson.done()
-    log.timestamp_ms = 2**42  # the broker's clock is past every instant
-    await log.until(lambda: bool(log.of("events")))
-    ((topic, partition, clock),) = [out for out in log.written if out[0] == "events"]
-    assert (topic, partition) == ("events", PARTITION)
-    assert (clock.key, clock.value, clock.headers) == (None, None, [CLOCK_HEADER])
-
-
-async def test_R13_time_passes_when_the_clock_record_is_read_back(
-    owner: PartitionOwner, log: Log
-) -> None:
-    now_ms = time.time_ns() // 1_000_000
-    owner.accept(first := Batch(source("ship", 5, at_ms=now_ms)))
-    await first.done()
-    assert verdicts(log) == []
-    clock = record(
-        None, headers=[CLOCK_HEADER], offset=6, partition=PARTITION, timestamp_ms=now_ms + 1_000
-    )
-    owner.accept(second := Batch(clock))
-    await second.done()
-    (verdict,) = verdicts(log)
-    assert (verdict["status"], verdict["trigger"]) == ("failed", "deadline")
-    assert [cause["kind"] for cause in verdict["causes"]] == ["dependency"]
 
 
 @pytest.mark.parametrize("broken", ["verdicts", "changelog", "dead-letters"])
