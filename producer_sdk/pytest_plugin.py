@@ -1,7 +1,7 @@
-"""The pytest plugin: fixtures that judge what a test recorded, by the engine of the worker.
+"""pytest plugin: fixtures that judge recorded events with the worker's engine.
 
-pytest loads this module in every session in which Duly is installed. So it stands in the one package
-that nobody else has, and loads the judge by name, when a fixture is used.
+pytest loads this module in every session where Duly is installed. So it stands in the one package
+whose name nobody else has, and loads the engine by name when a fixture is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def duly_scripts() -> Generator[SyncSandbox]:
-    """The sandbox that runs validators and filters, for the whole session."""
+    """The sandbox for validators and filters, for the whole session."""
     try:
         sandbox: SyncSandbox = _testing().start_sandbox()
     except ImportError as error:
@@ -30,7 +30,7 @@ def duly_scripts() -> Generator[SyncSandbox]:
 
 @pytest.fixture
 def flow_run(duly_scripts: SyncSandbox) -> Generator[FlowRun]:
-    """What the test records with the SDK instead of sending it, and the verdicts on it."""
+    """The events that the test records with the SDK, and the verdicts on them."""
     with _testing().recorded_flow(duly_scripts) as run:
         yield run
 

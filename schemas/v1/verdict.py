@@ -1,4 +1,4 @@
-"""Verdicts: what the engine states on one run, with the reason (R12, R15)."""
+"""Verdicts: the status of one run, with its reasons (R12, R15)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Source(WireModel):
 
 
 class NodeReading(WireModel):
-    """How one node stands in the run."""
+    """The status of one node in the run."""
 
     node: Name
     status: NodeStatus

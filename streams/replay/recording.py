@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import orjson
 
-from schemas.checks import check_ts
 from schemas.encoding import encode_json
 from schemas.errors import InvalidEvent
+from schemas.field_checks import check_ts
 from schemas.limits import MAX_EVENT_BYTES
 from schemas.units import NS_PER_MS
 from schemas.wire import decode_event

@@ -14,7 +14,7 @@ from schemas.ids import definition_version
 from schemas.limits import OPTION_RANGES
 from schemas.v1.definition import FlowDefinition, FlowOptions, NodeDefinition
 from schemas.v1.definition_record import AnyRecord, DefinitionRecord
-from schemas.v1.event import Event
+from schemas.v1.event import EventModel
 from streams.engine.definitions.definition import published_version
 
 CART = {"id": "cart"}
@@ -178,4 +178,4 @@ def test_each_kind_of_record_is_read():
 
 
 def test_an_event_can_teach_each_field_of_a_node():
-    assert set(NodeDefinition.model_fields) - {"id"} <= set(Event.model_fields)
+    assert set(NodeDefinition.model_fields) - {"id"} <= set(EventModel.model_fields)

@@ -1,4 +1,4 @@
-"""The event loop of the worker's thread."""
+"""Event loop of the delivery thread; uses no executor threads."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ log = logging.getLogger("producer_sdk")
 
 
 class PrivateLoop(asyncio.SelectorEventLoop):
-    """A loop that needs no other thread.
+    """An event loop that needs no other thread.
 
-    What asyncio and aiokafka give to an executor (looking up a host name, a step of SASL) runs in
-    the loop's own thread: at the exit of the interpreter executors take no more work, and just
-    then the events of a short program are sent.
+    Work for an executor (a look-up of a host name, a step of SASL) runs in the loop's own thread.
+    When the interpreter exits, executors accept no more work, and a short program sends its events
+    just then.
     """
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class PrivateLoop(asyncio.SelectorEventLoop):
         future = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 -- it belongs to whoever awaits the future
+        except Exception as error:  # noqa: BLE001 -- raised where the future is awaited
             future.set_exception(error)
         return future
 
 
 def _log_quietly(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # noqa: ARG001 -- asyncio's signature
-    """Keep what aiokafka leaves behind when it is closed without a broker out of the host's log."""
+    """Log at debug level what aiokafka leaves behind when it is closed without a broker."""
     log.debug("event loop: %s", context.get("message"), exc_info=context.get("exception"))

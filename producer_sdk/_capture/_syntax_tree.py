@@ -1,9 +1,9 @@
-"""From a function object to the syntax tree of exactly that function.
+"""Finds the syntax tree of a function object in its source file.
 
-Its file is parsed and compiled once more, and the function looked for by line, kind and name. It
-is taken only if the compiled file holds its very byte code, at the same positions: so a file that
-was edited since it was imported is noticed. Of several lambdas on one line it is the outermost
-that, with one argument more, changes that byte code.
+The file is parsed and compiled again, and the function is found by line, kind and name. It is accepted
+only if the compiled file contains the same byte code at the same positions, so a file that was edited
+after its import is noticed. Several lambdas on one line are told apart by adding an argument to each:
+the right one is the outermost that changes the byte code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FUTURE_FLAGS = functools.reduce(
 
 
 class _File(NamedTuple):
-    """A source file: its text, how it was compiled, and its syntax tree."""
+    """A source file: its text, name, compiler flags and syntax tree."""
 
     text: str
     name: str
@@ -42,7 +42,7 @@ def function_node(function: FunctionType) -> FunctionNode:
     """Return the syntax tree of `function`; it is shared, so copy it before a change.
 
     Raises:
-        CaptureError: there is no source, or it is not the source of what runs.
+        CaptureError: there is no source, or it is not the source of the running code.
     """
     code = function.__code__
     lines = linecache.getlines(code.co_filename, function.__globals__)
@@ -55,12 +55,12 @@ def function_node(function: FunctionType) -> FunctionNode:
     if not candidates or not _count(code, file, file.tree):
         raise CaptureError(
             f"{code.co_filename} line {code.co_firstlineno} is not the source of what runs; "
-            "the file was changed after it was imported, or the code was rewritten as it was loaded"
+            "the file was changed after it was imported, or the code was rewritten at import"
         )
     return candidates[0 if len(candidates) == 1 else _index(code, file, len(candidates))]
 
 
-@functools.lru_cache(maxsize=2)  # one file is asked for again and again; trees are large
+@functools.lru_cache(maxsize=2)  # the same file is needed again and again; trees are large
 def _read(text: str, name: str, flags: int) -> _File:
     try:
         return _File(text, name, flags, ast.parse(text, name))
@@ -69,7 +69,7 @@ def _read(text: str, name: str, flags: int) -> _File:
 
 
 def _candidates(tree: ast.Module, code: CodeType) -> list[FunctionNode]:
-    """Return what stands where `code` says that it was defined, outer functions first."""
+    """Return the functions at the line and with the name of `code`, outer functions first."""
     return [
         node
         for node in ast.walk(tree)
@@ -85,9 +85,9 @@ def _stands_at(node: FunctionNode, code: CodeType) -> bool:
 
 
 def _index(code: CodeType, file: _File, candidates: int) -> int:
-    """Tell the candidates apart: give each one argument more, outer ones first.
+    """Return which candidate is `code`: add an argument to each, outer ones first.
 
-    That changes its own code, and that of those around it, which hold it; not that of those in it.
+    That changes its own byte code and that of the functions around it, not that of those inside it.
     """
     whole = _count(code, file, file.tree)
     for index in range(candidates):
@@ -97,11 +97,13 @@ def _index(code: CodeType, file: _File, candidates: int) -> int:
         candidate.args.kw_defaults.append(None)
         if _count(code, file, tree) < whole:
             return index
-    raise CaptureError("it cannot be told from others on its line; put it on a line of its own")
+    raise CaptureError(
+        "it cannot be told apart from others on its line; put it on a line of its own"
+    )
 
 
 def _count(code: CodeType, file: _File, tree: ast.Module) -> int:
-    """Return how often the compiled tree holds `code`, at the same positions."""
+    """Return how often the compiled tree contains `code` at the same positions."""
     compiled: CodeType = compile(tree, file.name, "exec", file.flags, dont_inherit=True)
     positions = list(code.co_positions())
     return sum(

@@ -1,4 +1,4 @@
-"""Values of the caller to what JSON has: the slow path, taken when orjson refuses."""
+"""Converts any value to JSON values: the slow path, taken when orjson refuses."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 MAX_VALUES = 200_000
-"""More values than 256 KiB of JSON can hold; walking on would only take the caller's time."""
+"""More values than 256 KiB of JSON can hold; going on would only waste the caller's time."""
 
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
 _MAX_SHOWN_KEY = 40
 
 
-class Plain(NamedTuple):
-    """A value made of what JSON has.
+class Converted(NamedTuple):
+    """A value of JSON types.
 
     Attributes:
         value: the value.
-        texts: where a text stands for a value that JSON lacks, as "data.amount is a Decimal".
+        texts: values that were replaced by a text, as "data.amount is of type Decimal".
     """
 
     value: Any
@@ -35,29 +35,30 @@ class Plain(NamedTuple):
 
 
 class TooManyValuesError(Exception):
-    """The value holds more than any event can."""
+    """The value has more parts than any event can hold."""
 
 
-def plain(value: object, name: str) -> Plain:
-    """Make a value of dicts, lists, texts, numbers, booleans and None.
+def plain(value: object, name: str) -> Converted:
+    """Convert a value to dicts, lists, texts, numbers, booleans and None.
 
-    Datetimes, UUIDs, enums, dataclasses and pydantic models take the form that orjson or they
-    themselves give them, sets become lists, keys become texts. Decimals, bytes, NaN and whatever
-    else JSON lacks become texts, and so do a container in itself and what lies too deep.
+    Datetimes, UUIDs, enums, dataclasses and pydantic models get the form that orjson or they
+    themselves give them; sets become lists, keys become texts. Decimals, bytes, NaN and everything
+    else that JSON cannot express become texts, and so do circular references and what is nested too
+    deeply.
 
     Args:
-        value: anything.
-        name: what to call it in `texts`.
+        value: any value.
+        name: its name in `texts`.
 
     Raises:
         TooManyValuesError: more than `MAX_VALUES`.
     """
-    walk = _Walk()
-    return Plain(walk.plain(value, name, MAX_DEPTH), walk.texts)
+    conversion = _Conversion()
+    return Converted(conversion.plain(value, name, MAX_DEPTH), conversion.texts)
 
 
 def may_hold_non_finite(value: object, depth: int = MAX_DEPTH) -> bool:
-    """Say whether a NaN or an infinity may be in `value`; orjson writes both as null."""
+    """Return True if `value` may hold NaN or an infinity, which orjson writes as null."""
     kind = type(value)
     if kind is float:
         return not math.isfinite(cast("float", value))
@@ -66,13 +67,13 @@ def may_hold_non_finite(value: object, depth: int = MAX_DEPTH) -> bool:
     elif kind is list or kind is tuple:
         values = value
     else:
-        # orjson writes dataclasses by itself, and any field of one may be a float.
+        # orjson encodes dataclasses itself, and any field of one may be a float.
         return dataclasses.is_dataclass(kind)
     return depth == 0 or any(may_hold_non_finite(item, depth - 1) for item in values)
 
 
-class _Walk:
-    """One walk through a value: what was made a text, how far it is, what containers it is in."""
+class _Conversion:
+    """State of one conversion: texts made, values counted, containers that are open."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -87,7 +88,7 @@ class _Walk:
             return self._plain(value, path, depth)
         except TooManyValuesError:
             raise
-        except Exception as error:  # noqa: BLE001 -- code of the host: a proxy without its context, say
+        except Exception as error:  # noqa: BLE001 -- host code, such as a proxy without its context
             self.texts.append(f"{path} raised {type(error).__name__} when it was read")
             return f"<{type(value).__name__}>"
 
@@ -107,15 +108,15 @@ class _Walk:
     def _text(self, value: str, path: str) -> str:
         text = str(value).encode("utf-8", "replace").decode()
         if text != value:
-            self.texts.append(f"{path} has characters that UTF-8 lacks")
+            self.texts.append(f"{path} has characters that UTF-8 cannot encode")
         return text
 
     def _number(self, value: float, path: str) -> float | str:
-        # Of subclasses, as numpy's float, orjson knows nothing.
+        # orjson does not accept subclasses, such as numpy's float.
         number = int(value) if isinstance(value, int) else float(value)
         if _MIN_INT <= number <= _MAX_INT or (isinstance(number, float) and math.isfinite(number)):
             return number
-        self.texts.append(f"{path} is a number that JSON lacks")
+        self.texts.append(f"{path} is a number that JSON cannot express")
         return str(number)
 
     def _container(self, value: Any, path: str, depth: int) -> Any:
@@ -150,7 +151,7 @@ class _Walk:
 
 
 def _content(value: Any) -> dict[Any, Any] | list[Any] | None:
-    """Return what a container holds, or None for what is none."""
+    """Return the content of a container, None if the value is not one."""
     if isinstance(value, Mapping):
         return dict(cast("Mapping[Any, Any]", value))
     if isinstance(value, list | tuple):
@@ -163,7 +164,7 @@ def _content(value: Any) -> dict[Any, Any] | list[Any] | None:
 def _attributes(value: Any) -> dict[Any, Any] | None:
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    # pydantic's models, and what takes after them.
+    # pydantic models, and objects with the same method.
     dump = cast("Callable[[], dict[Any, Any]] | None", getattr(value, "model_dump", None))
     return None if dump is None else dict(dump())
 
@@ -175,7 +176,7 @@ def _as_text(value: Any) -> str:
 
 
 def _shown(key: Any) -> str:
-    """Return a key as logs may show it: a name of a field, not an address or a card number."""
+    """Return a key for logs: the name of a field, not an address or a card number."""
     if isinstance(key, str) and key.isidentifier() and len(key) <= _MAX_SHOWN_KEY:
         return key
     return "*"

@@ -1,13 +1,13 @@
-"""pydantic's complaints about a definition, told so that its author knows what to change."""
+"""Turns pydantic's errors about a definition into messages for its author."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from schemas.checks import A_NAME
 from schemas.errors import InvalidDefinition, Problem
 from schemas.explain import show
+from schemas.field_checks import A_NAME
 from schemas.json_types import is_list, is_object
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ Location = tuple[int | str, ...]
 def invalid_definition(
     error: ValidationError, content: Any, keys: Mapping[str, Iterable[str]]
 ) -> InvalidDefinition:
-    """Return the error that says each complaint with its place, node and value.
+    """Return the error with a problem for each of pydantic's errors.
 
     Args:
-        error: what pydantic found.
-        content: what was validated.
-        keys: the known keys of an object by the key under which it stands; "" for the whole.
+        error: pydantic's error.
+        content: the content that was validated.
+        keys: the known keys of each object, by the key of the object; "" is the whole.
     """
     return InvalidDefinition(
         Problem(place(found["loc"]), _node(found["loc"], content), _message(found, keys))
@@ -36,7 +36,7 @@ def invalid_definition(
 
 
 def place(location: Location) -> str:
-    """Return a location as people write it: `nodes[2].dep_ids[0]`."""
+    """Return a location as a path: `nodes[2].dep_ids[0]`."""
     text = ""
     for step in location:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"
@@ -44,7 +44,7 @@ def place(location: Location) -> str:
 
 
 def _node(location: Location, content: Any) -> str | None:
-    """Return the id of the innermost node around a complaint, if it has one."""
+    """Return the id of the innermost node around an error, None if there is none."""
     node = None
     for step in location:
         if is_object(content):
@@ -74,7 +74,7 @@ def _message(found: ErrorDetails, keys: Mapping[str, Iterable[str]]) -> str:
 
 
 def _rule(message: str) -> str:
-    """Return "must be …" of pydantic's "Input should be …"."""
+    """Return "must be …" for pydantic's "Input should be …"."""
     _, should, rule = message.partition(" should ")
     return f"must {rule}" if should else message.removeprefix("Value error, ")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from producer_sdk import _worker
+from producer_sdk import _delivery
 from producer_sdk._counters import Counters
-from producer_sdk._worker import Delivery
+from producer_sdk._delivery import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -68,7 +68,7 @@ def delivered() -> list[bytes]:
 def open_delivery(
     make_config: MakeConfig, delivered: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> Generator[Callable[..., Delivery]]:
-    monkeypatch.setattr(_worker, "_PAUSE_AFTER_DEFECT_S", 0)
+    monkeypatch.setattr(_delivery, "_PAUSE_AFTER_DEFECT_S", 0)
     opened: list[Delivery] = []
 
     def open_(kind: type[ListTransport] = ListTransport) -> Delivery:
@@ -103,7 +103,10 @@ def test_a_defect_of_the_transport_is_logged_and_delivery_goes_on(
     delivery.put((b"key", b"value"))
     assert delivery.flush(10)
     assert delivered == [b"value"]
-    assert caplog.messages == ["delivery failed by a defect of the SDK; it goes on in a second"] * 3
+    assert (
+        caplog.messages
+        == ["delivery failed because of a defect of the SDK; it resumes in a second"] * 3
+    )
 
 
 def test_a_transport_that_cannot_be_opened_is_said_and_holds_up_nobody(
@@ -119,7 +122,7 @@ def test_a_transport_that_cannot_be_opened_is_said_and_holds_up_nobody(
     delivery.put((b"key", b"value"))
     assert ended.wait(10)
     assert not delivery.close(0)
-    assert "the delivery of events ended by a defect of the SDK" in caplog.text
+    assert "the delivery of events ended because of a defect of the SDK" in caplog.text
 
 
 def test_close_ends_a_delivery_that_is_stuck_and_counts_what_is_lost(
@@ -224,6 +227,6 @@ def test_a_forked_child_sends_its_own_records_and_none_of_its_parent(
     os.close(writing)
     assert os.read(reading, 100) == b"1|child"
     os.close(reading)
-    delivery._queue.wake()
+    delivery._queue.wakeup.set()
     assert delivery.flush(10)
     assert delivered == [b"parent 1", b"parent 2"]

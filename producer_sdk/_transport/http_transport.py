@@ -1,7 +1,7 @@
-"""Delivery over HTTP, by the API of Business-Use: one batch on its way at a time, in the order of calls.
+"""Delivery over HTTP with the API of Business-Use: one batch in flight, in the order of calls.
 
-The requests block: the thread is the SDK's own. A batch is repeated, after a random wait, until the
-server takes it or refuses one of its items; only that item is then lost.
+Requests block, but only the SDK's own thread. A batch is retried, with backoff, until the server
+accepts it or refuses one of its items; only that item is then lost.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from producer_sdk._transport.business_use import (
     item,
     refused_positions,
 )
-from producer_sdk._transport.connection import Answer, Connection
-from producer_sdk._transport.outage_log import Health
+from producer_sdk._transport.http_connection import Answer, Connection
+from producer_sdk._transport.outage_log import OutageLog
 
 if TYPE_CHECKING:
     from producer_sdk._config import Config
@@ -40,13 +40,13 @@ _BAD_KEY = (401, 403)
 
 
 class HttpTransport:
-    """Carries records from the queue to a server of Business-Use's API."""
+    """Sends records from the queue to a server with the API of Business-Use."""
 
     def __init__(self, config: Config, queue: EventQueue) -> None:
         self._config = config
         self._queue = queue
         self._connection = Connection(config)
-        self._health = Health(config, queue)
+        self._outage_log = OutageLog(config, queue)
         self._backoff = Backoff()
         self._most = _batch_size(config)
         self._size = self._most
@@ -67,9 +67,9 @@ class HttpTransport:
         self._connection.close()
 
     async def _gather(self) -> None:
-        """Wait for a full batch, for the interval to end, or for somebody who waits for a flush."""
+        """Wait for a full batch, for the end of the interval, or for a `flush`."""
         until = time.monotonic() + self._config.batch_interval
-        # Polled, as an event that wakes this thread would cost each call of the host.
+        # Polled: waking this thread by an event would cost time in each call of the host.
         while (  # noqa: ASYNC110 -- see above
             len(self._queue) < self._most
             and not self._queue.is_awaited()
@@ -86,7 +86,7 @@ class HttpTransport:
         )
 
     def _send(self) -> float:
-        """Send the first items that wait; return the seconds to wait before the next attempt."""
+        """Send the first items that wait; return the seconds until the next attempt."""
         batch = list(self._pending)[: self._size]
         try:
             answer = self._connection.post(
@@ -96,21 +96,21 @@ class HttpTransport:
             return self._failed(str(error) or type(error).__name__)
         if answer.status in {_BAD_REQUEST, _TOO_LARGE, _UNPROCESSABLE}:
             self._refused(batch, answer)
-        elif 200 <= answer.status < 300:  # noqa: PLR2004 -- success, as HTTP has it
+        elif 200 <= answer.status < 300:  # noqa: PLR2004 -- HTTP's status codes of success
             self._settle(batch, "delivered")
             self._size = self._most
         else:
             return self._failed(_reason(answer), answer.retry_after_s)
         self._backoff.reset()
-        self._health.delivered()
+        self._outage_log.delivered()
         return 0
 
     def _failed(self, reason: str, asked_s: float = 0) -> float:
-        self._health.failed(reason)
+        self._outage_log.failed(reason)
         return max(self._backoff.next_s(), min(asked_s, _LONGEST_ASKED_S))
 
     def _refused(self, batch: list[Numbered], answer: Answer) -> None:
-        """Give up the items that an answer names; if it names none, find them by halves."""
+        """Drop the items that the response names; if it names none, find them by bisection."""
         too_large = answer.status == _TOO_LARGE
         named: set[int] = set() if too_large else refused_positions(answer.body, len(batch))
         if not named and len(batch) > 1:
@@ -120,14 +120,14 @@ class HttpTransport:
         outcome: QueueCount = "dropped_too_big" if too_large else "dropped_refused"
         self._settle(lost, outcome)
         log.error(
-            "the server at %s refused %d of %d events as %s, which are lost; does it speak the API of "
-            "Business-Use, in this version?",
+            "the server at %s refused %d of %d events as %s, and they are lost; does it support this "
+            "version of the Business-Use API?",
             self._config.url,
             len(lost),
             len(batch),
             "too large" if too_large else "invalid",
         )
-        guard.tell(outcome, "the server refused events", len(lost))
+        guard.on_error(outcome, "the server refused events", len(lost))
 
     def _settle(self, records: list[Numbered], outcome: QueueCount) -> None:
         if records:
@@ -139,7 +139,7 @@ class HttpTransport:
 def _batch_size(config: Config) -> int:
     if config.batch_size > MAX_BATCH_EVENTS:
         log.warning(
-            "batch_size=%d is taken as %d: the server of Business-Use does not judge larger batches",
+            "batch_size=%d is reduced to %d: the Business-Use server does not judge larger batches",
             config.batch_size,
             MAX_BATCH_EVENTS,
         )

@@ -1,4 +1,4 @@
-"""From a function to one `def` that stands alone: what it reads from outside is in its body."""
+"""Source of a script: one self-contained `def`, with all that the function reads from outside."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import inspect
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from producer_sdk._capture._names import check_imports, import_of, outside_names
-from producer_sdk._capture._source import function_node
-from producer_sdk._capture._values import HELPER_IMPORTS, literal
+from producer_sdk._capture._literals import HELPER_IMPORTS, literal
+from producer_sdk._capture._outside_names import check_imports, import_of, outside_names
+from producer_sdk._capture._syntax_tree import function_node
 from producer_sdk._errors import CaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from producer_sdk._capture._source import FunctionNode
+    from producer_sdk._capture._syntax_tree import FunctionNode
 
 T = TypeVar("T")
 
 Scope: TypeAlias = "Mapping[str, object]"
-"""Names that are bound around a definition in the script, with what they stand for."""
+"""Names bound around a definition in the script, with their values."""
 
 MAX_SOURCE_CHARS = 16_384
 MAX_FUNCTIONS = 30
@@ -43,16 +43,16 @@ _REFUSED: dict[type[ast.AST], str] = {
 def source_of(function: object, name: str) -> str:
     """Return the source of a filter or validator as one `def` of two arguments, data and ctx.
 
-    Imports, constants and helper functions that it reads from outside, and the values of further
-    arguments' defaults, are written into its body: the sandbox knows nothing of the module that
-    it comes from. Comments, docstrings and annotations are left out.
+    Imports, constants and helper functions that it reads from outside, and the defaults of further
+    arguments, are written into its body, because the sandbox does not have the function's module.
+    Comments, docstrings and annotations are left out.
 
     Args:
-        function: what the caller passed.
-        name: what to call a lambda.
+        function: the caller's function.
+        name: the name for a lambda.
 
     Raises:
-        CaptureError: it cannot be sent so that it means the same; continues "NAME was not sent:".
+        CaptureError: it cannot be sent with the same meaning; the text continues "NAME was not sent:".
     """
     if not isinstance(function, FunctionType):
         raise CaptureError(
@@ -61,20 +61,20 @@ def source_of(function: object, name: str) -> str:
     own_name = function.__name__
     if not own_name.isidentifier() or hasattr(builtins, own_name):
         own_name = name
-    definition = _Script().define(function, own_name, {own_name: function})
+    definition = _ScriptBuilder().define(function, own_name, {own_name: function})
     _take_two_arguments(definition, own_name)
     definition.body[:0] = _imports_of_literals(definition)
     return _unparse(definition)
 
 
-class _Script:
-    """The definitions of one script; counts them, so that one that reads half a program ends."""
+class _ScriptBuilder:
+    """Builds the definitions of one script, up to a maximum number of functions."""
 
     def __init__(self) -> None:
         self._functions = 0
 
     def define(self, function: FunctionType, name: str, scope: Scope) -> ast.FunctionDef:
-        """Return the definition of `function` under `name`, its outside names bound in its body."""
+        """Return the definition of `function` as `name`, with its outside names bound in its body."""
         self._functions += 1
         if self._functions > MAX_FUNCTIONS:
             raise CaptureError(f"it needs more than {MAX_FUNCTIONS} functions")
@@ -87,10 +87,10 @@ class _Script:
         return definition
 
     def _bindings(self, function: FunctionType, scope: Scope) -> list[ast.stmt]:
-        """Return what gives the names that `function` reads from outside their values.
+        """Return the statements that bind the names which `function` reads from outside.
 
-        Imports come first, then constants, then helper functions. What the definitions around it
-        bind to the same value is not bound again: so functions that call each other end.
+        Imports come first, then constants, then helper functions. A name that an outer definition
+        binds to the same value is not bound again, so mutual recursion ends.
         """
         outside = outside_names(function)
         if hidden := sorted(outside.builtins.intersection(scope)):
@@ -121,13 +121,13 @@ class _Script:
 
 
 def _own_node(function: FunctionType) -> FunctionNode:
-    """Return a copy of the function's syntax tree with what a script cannot have refused."""
+    """Return a copy of the function's syntax tree; refuse what a script cannot have."""
     flags = function.__code__.co_flags
     if flags & (inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
-        raise CaptureError("it is async or a generator; a script answers at once")
+        raise CaptureError("it is async or a generator; a script must return its answer at once")
     node = copy.deepcopy(function_node(function))
     if isinstance(node, ast.FunctionDef):
-        node.decorator_list = []  # the function is what runs, whatever its decorators made of it
+        node.decorator_list = []  # the function given is already the one that runs
     for part in ast.walk(node):
         if refused := _REFUSED.get(type(part)):
             raise CaptureError(f"it has {refused}, which a script cannot have")
@@ -136,7 +136,7 @@ def _own_node(function: FunctionType) -> FunctionNode:
 
 
 def _fill_defaults(arguments: ast.arguments, function: FunctionType) -> None:
-    """Write the values that the defaults have; the expressions they came from are outside."""
+    """Replace default expressions by their values, because the expressions read outside names."""
     arguments.defaults = [_value("a default", item) for item in function.__defaults__ or ()]
     named: Mapping[str, Any] = function.__kwdefaults__ or {}
     arguments.kw_defaults = [
@@ -146,7 +146,7 @@ def _fill_defaults(arguments: ast.arguments, function: FunctionType) -> None:
 
 
 def _take_two_arguments(definition: ast.FunctionDef, name: str) -> None:
-    """Leave the two arguments of a script; further ones become constants in its body."""
+    """Keep two arguments; turn further ones into constants in the body."""
     arguments = definition.args
     positional = [*arguments.posonlyargs, *arguments.args]
     missing = len(positional) - len(arguments.defaults)
@@ -184,7 +184,7 @@ def _value(name: str, value: object) -> ast.expr:
 
 
 def _naming(name: str, attempt: Callable[[], T]) -> T:
-    """Make an attempt at the value of `name`; what its CaptureError says follows the name."""
+    """Call `attempt`; put `name` in front of the text of its CaptureError."""
     try:
         return attempt()
     except CaptureError as error:
@@ -196,20 +196,20 @@ def _assign(name: str, value: ast.expr) -> ast.stmt:
 
 
 class _Cleaner(ast.NodeTransformer):
-    """Leaves out what only people and type checkers read, and writes f-strings as calls of format.
+    """Removes docstrings and annotations, and rewrites f-strings as calls of `str.format`.
 
-    The text of an f-string that quotes inside is valid for some versions of Python only.
+    An f-string with nested quotes is valid in some versions of Python only.
     """
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        """Write an f-string as a call of `str.format`, which formats in the same way."""
+        """Rewrite an f-string as a call of `str.format`."""
         values: list[ast.expr] = []
         template = "".join(self._template(part, values) for part in node.values)
         method = ast.Attribute(ast.Constant(template), "format", ast.Load())
         return ast.Call(method, values, [])
 
     def _template(self, part: ast.expr, values: list[ast.expr]) -> str:
-        """Return the part of a template for one part of an f-string; add what is formatted."""
+        """Return the template of one part of an f-string; add its value to `values`."""
         if isinstance(part, ast.FormattedValue):
             values.append(self.visit(part.value))
             conversion = f"!{chr(part.conversion)}" if part.conversion > 0 else ""
@@ -227,7 +227,7 @@ class _Cleaner(ast.NodeTransformer):
         return f":{text}"
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Drop docstring and annotation of the result."""
+        """Remove the docstring and the return annotation."""
         self.generic_visit(node)
         node.returns = None
         if ast.get_docstring(node, clean=False) is not None:
@@ -235,11 +235,11 @@ class _Cleaner(ast.NodeTransformer):
         return node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
-        """Drop the annotation of an argument."""
+        """Remove the annotation of an argument."""
         node.annotation = None
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        """Drop the annotation of a variable."""
+        """Remove the annotation of a variable."""
         self.generic_visit(node)
         return ast.Pass() if node.value is None else ast.Assign([node.target], node.value)

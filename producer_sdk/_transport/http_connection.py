@@ -1,4 +1,4 @@
-"""One HTTP connection that is kept, and opened again when the server has closed it."""
+"""Persistent HTTP connection, reopened when the server has closed it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MAX_ANSWER_BYTES = 256 * 1024
 
 
 class Answer(NamedTuple):
-    """What a server answered.
+    """A response of the server.
 
     Attributes:
         status: the status code.
-        body: the first 256 KiB of it.
-        retry_after_s: seconds that it asks to wait, 0 if it does not.
+        body: the first 256 KiB of the body.
+        retry_after_s: seconds of its `Retry-After`, 0 if it has none.
     """
 
     status: int
@@ -31,10 +31,10 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """Posts to one server; waits for each answer.
+    """Posts to one server and waits for each response.
 
     Args:
-        config: names the server, its key and its authorities.
+        config: address, API key and certificate authorities.
     """
 
     def __init__(self, config: Config) -> None:
@@ -43,11 +43,11 @@ class Connection:
         self._http: http.client.HTTPConnection | None = None
 
     def post(self, route: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """Post a body and return the answer.
+        """Post a body and return the response.
 
         Raises:
-            OSError, http.client.HTTPException: the server cannot be reached or does not answer.
-            UsageError: the authorities of `ssl_ca` cannot be read.
+            OSError, http.client.HTTPException: the server cannot be reached or does not respond.
+            UsageError: the file of `ssl_ca` cannot be read.
         """
         kept = self._http is not None
         try:
@@ -59,8 +59,8 @@ class Connection:
         except BaseException:
             self.close()
             raise
-        # The server closes connections that were idle, at any time; that is no failure of it. The new one
-        # is closed, too, if it fails: no late answer is ever read as that to the next post.
+        # The server may close an idle connection at any time; that is not a failure. If the new one fails, it is
+        # closed too: no late answer is ever read as that to the next request.
         return self.post(route, body, headers)
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Connection:
         self._http.request("POST", path, body, headers)
         response = self._http.getresponse()
         answer = response.read(_MAX_ANSWER_BYTES)
-        if not response.isclosed():  # there is more, which would stand before the next answer
+        if not response.isclosed():  # the rest would be read as part of the next response
             self.close()
         return Answer(response.status, answer, _seconds(response.headers.get("Retry-After")))
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from producer_sdk import act, stats
-from producer_sdk._values import MAX_DEPTH, may_hold_non_finite, plain
+from producer_sdk._json_values import MAX_DEPTH, may_hold_non_finite, plain
 
 if TYPE_CHECKING:
     from tests.producer_sdk.conftest import Recording
@@ -123,7 +123,7 @@ def test_the_log_says_where_the_value_was_and_that_a_validator_sees_a_text(
     act("a", "f", "r", {"lines": [{"price": Decimal(1)}, {"price": Decimal(2)}]})
     assert caplog.messages[0].startswith(
         "data.lines[].price is of type Decimal and 1 more; "
-        "sent as text, which is what a validator sees"
+        "sent as text, and a validator sees the text"
     )
 
 

@@ -15,9 +15,9 @@ from aiokafka.errors import NotLeaderForPartitionError
 from opentelemetry import trace
 
 from producer_sdk import act, bind_correlation_id, flush, initialize, shutdown, stats
-from producer_sdk._transport import kafka as kafka_transport
+from producer_sdk._transport import kafka_transport
 from producer_sdk._transport.aiokafka_log import AiokafkaLog
-from producer_sdk._transport.kafka import KafkaTransport
+from producer_sdk._transport.kafka_transport import KafkaTransport
 from tests.producer_sdk.events_topic import PARTITIONS, EventsTopic
 
 if TYPE_CHECKING:
@@ -292,7 +292,10 @@ def test_authorities_that_cannot_be_read_are_named(
     initialize("127.0.0.1:1", ssl_ca=missing)
     act("one", "checkout", "order-1")
     assert not flush(0.5)
-    assert f"the authorities in {missing} cannot be used: [Errno 2] No such file" in caplog.text
+    assert (
+        f"the certificate authorities in {missing} cannot be used: [Errno 2] No such file"
+        in caplog.text
+    )
 
 
 class Forwarder:

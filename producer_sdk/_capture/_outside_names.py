@@ -1,4 +1,4 @@
-"""What a function reads from outside: its globals, its closure, and what each name stands for."""
+"""Names that a function reads from its globals, closure and builtins, with their values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SANDBOX_MODULES = (
     "typing",
     "unicodedata",
 )
-"""The modules that the worker's sandbox has; a contract test holds this equal to its own list."""
+"""Modules in the worker's sandbox; a contract test compares this with the sandbox's own list."""
 
 SANDBOX_BUILTINS = frozenset(
     (
@@ -46,14 +46,14 @@ SANDBOX_BUILTINS = frozenset(
         *("UnicodeEncodeError", "ValueError", "ZeroDivisionError"),
     )
 )
-"""The builtins that it has; held equal in the same way."""
+"""Builtins in the worker's sandbox; compared in the same way."""
 
 
 class OutsideNames(NamedTuple):
-    """What a function reads that it does not bind itself.
+    """Names that a function reads and does not bind itself.
 
     Attributes:
-        values: names of its closure and its module, with what they stand for now.
+        values: names of its closure and its module, with their current values.
         builtins: names of builtins.
     """
 
@@ -62,10 +62,10 @@ class OutsideNames(NamedTuple):
 
 
 def outside_names(function: FunctionType) -> OutsideNames:
-    """Return what `function`, and the functions in it, read from outside.
+    """Return the outside names of `function` and of the functions in it.
 
     Raises:
-        CaptureError: a name that has no value, or a builtin that the sandbox lacks.
+        CaptureError: a name has no value, or the sandbox does not have a builtin.
     """
     found = OutsideNames({}, set())
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
@@ -86,10 +86,10 @@ def outside_names(function: FunctionType) -> OutsideNames:
 
 
 def import_of(name: str, value: Any) -> ast.stmt | None:
-    """Return the import that binds `name` to `value`; None if it is not of a sandbox's module.
+    """Return the import that binds `name` to `value`; None if no module of the sandbox has it.
 
     Raises:
-        CaptureError: a module that the sandbox lacks; continues "uses NAME, which …".
+        CaptureError: a module that the sandbox does not have; the text continues "uses NAME, which …".
     """
     if isinstance(value, ModuleType):
         if value.__name__ not in SANDBOX_MODULES:
@@ -107,7 +107,7 @@ def import_of(name: str, value: Any) -> ast.stmt | None:
 
 
 def check_imports(node: ast.AST) -> None:
-    """Refuse an import inside the function that the sandbox could not carry out."""
+    """Refuse an import inside the function of a module that the sandbox does not have."""
     for part in ast.walk(node):
         if isinstance(part, ast.Import):
             modules = [item.name for item in part.names]

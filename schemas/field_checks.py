@@ -1,7 +1,7 @@
-"""The checks of single fields of an event, written by hand: pydantic would take the time of two.
+"""Hand-written checks of single event fields (hot path; pydantic takes twice the time).
 
-Each takes a decoded JSON value and the path at which it stood, and returns the value in the form
-that the engine keeps, or raises InvalidEvent. Unknown keys inside a value are left out.
+Each takes a decoded JSON value and its path, and returns the value in the form that the engine keeps,
+or raises InvalidEvent. Unknown keys inside a value are left out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _DEP_MODES: Final = frozenset(DEP_MODES)
 
 
 def check_name(value: Any, path: str) -> str:
-    """Check a flow or node id; of the same name the same object is returned, so that a run keeps it once."""
+    """Check a flow or node id; equal names are returned as one object, so that a run keeps it once."""
     if type(value) is not str:
         refuse(path, A_NAME, value)
     known = _known_names.get(value)
@@ -63,7 +63,7 @@ def check_event_id(value: Any, path: str) -> str:
 
 
 def check_run_id(value: Any, path: str) -> str:
-    """Check a run id: 1 to 256 bytes of UTF-8, without NUL (which parts the keys of the table)."""
+    """Check a run id: 1 to 256 bytes of UTF-8, without NUL (the separator in keys of the run table)."""
     if type(value) is not str or not value or "\0" in value or not _fits_a_key(value):
         refuse(path, f"a text of 1 to {MAX_RUN_ID_BYTES} bytes in UTF-8, without NUL", value)
     return value
@@ -88,12 +88,12 @@ def check_data(value: Any, path: str) -> bytes:
         refuse(path, "an object", value)
     try:
         return encode_to_keep(value)
-    except TypeError:  # the one thing that decodes and does not encode
+    except TypeError:  # nested too deeply: decoded, but cannot be encoded
         refuse(path, f"nested at most {MAX_DATA_DEPTH} levels deep", value)
 
 
 def check_options(value: Any, path: str) -> dict[str, Any] | None:
-    """Check flow options; return the known ones that are given, or None."""
+    """Check flow options; return the known ones that are given, None if there are none."""
     if not is_object(value):
         refuse(path, "an object of flow options", value)
     options: dict[str, Any] = {}
@@ -108,7 +108,7 @@ def check_options(value: Any, path: str) -> dict[str, Any] | None:
 
 
 def check_stamped(value: Any, path: str) -> bool:
-    """Check the mark of clients that stamp events when they send a batch (R25)."""
+    """Check `stamped`; return True if the client sets `ts` when it sends a batch (R25)."""
     if value is not None and value != "flush":
         refuse(path, '"flush" or left out', value)
     return value is not None
@@ -132,14 +132,14 @@ def check_dep_ids(value: Any, path: str) -> list[str]:
 
 
 def check_dep_mode(value: Any, path: str) -> str:
-    """Check whether all dependencies are needed or any."""
+    """Check a dependency mode: all or any."""
     if type(value) is not str or value not in _DEP_MODES:
         refuse(path, '"all" or "any"', value)
     return value
 
 
 def check_script(value: Any, path: str) -> dict[str, str]:
-    """Check a script; whether its engine exists and compiles it is the worker's to say (R18)."""
+    """Check the shape of a script; the worker checks that its engine exists and compiles it (R18)."""
     if not is_object(value):
         refuse(path, 'a script, {"engine": …, "script": …}', value)
     engine, script = value.get("engine"), value.get("script")
@@ -151,7 +151,7 @@ def check_script(value: Any, path: str) -> dict[str, str]:
 
 
 def check_conditions(value: Any, path: str) -> list[dict[str, int]]:
-    """Check a list of `{timeout_ms}`; one that is left out is 0, no timeout."""
+    """Check a list of `{timeout_ms}`; the default is 0, no timeout."""
     if not is_list(value):
         refuse(path, "a list of conditions", value)
     conditions: list[dict[str, int]] = []
@@ -190,7 +190,7 @@ def check_text(value: Any, path: str) -> str:
 
 
 def check_meta(value: Any, path: str) -> dict[str, Any]:
-    """Check a JSON object of any content, nested within bounds."""
+    """Check a JSON object of any content, with a limited depth."""
     if not is_object(value):
         refuse(path, "an object", value)
     if is_deeper_than(value, MAX_META_DEPTH):
@@ -212,11 +212,11 @@ TAUGHT_FIELDS: Final[dict[str, Callable[[Any, str], Any]]] = {
     "description": check_text,
     "additional_meta": check_meta,
 }
-"""The fields by which an event teaches its node's definition, each with its check."""
+"""The fields from which a node's definition is learned, each with its check."""
 
 
 def _fits_a_key(run_id: str) -> bool:
-    # No character takes more than four bytes: most ids need no encoding to be counted.
+    # A character takes at most four bytes, so most ids need not be encoded to be measured.
     return len(run_id) * 4 <= MAX_RUN_ID_BYTES or len(run_id.encode()) <= MAX_RUN_ID_BYTES
 
 

@@ -1,8 +1,8 @@
-"""Delivery to Kafka: idempotent batches, one on its way for each partition, in the order of calls.
+"""Delivery to Kafka: idempotent batches, one in flight per partition, in the order of calls.
 
-A producer is disposable, records are not. Whatever goes wrong with a producer that it does not
-mend by itself, it is closed and another one sends what was not acknowledged, in the same order;
-what the broker had taken all the same has the same event id, and counts once.
+When a producer fails and does not recover by itself, it is closed, and a new one resends what was not
+acknowledged, in the same order. A record that the broker had stored already has the same event id and
+counts once.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from producer_sdk._context import context_headers
 from producer_sdk._guard import guard
 from producer_sdk._transport.aiokafka_log import AiokafkaLog
 from producer_sdk._transport.backoff import Backoff
-from producer_sdk._transport.outage_log import Health
-from producer_sdk._transport.overflow_report import Overflow
-from producer_sdk._transport.partition_queues import Lanes
+from producer_sdk._transport.outage_log import OutageLog
+from producer_sdk._transport.overflow_report import OverflowReporter
+from producer_sdk._transport.partition_queues import PartitionQueues
 from producer_sdk._transport.security import security_options
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from producer_sdk._config import Config
     from producer_sdk._queue import EventQueue
-    from producer_sdk._transport.partition_queues import Lane
+    from producer_sdk._transport.partition_queues import PartitionQueue
 
 log = logging.getLogger("producer_sdk")
 
@@ -45,22 +45,22 @@ _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeE
 
 
 class NoTopicError(Exception):
-    """The events topic does not exist, or this user may not see it."""
+    """The events topic does not exist, or this user may not describe it."""
 
 
 class KafkaTransport:
-    """Carries records from the queue to the events topic, one batch of each lane at a time."""
+    """Sends records from the queue to the events topic, one batch of each partition at a time."""
 
     def __init__(self, config: Config, queue: EventQueue) -> None:
         self._config = config
         self._queue = queue
-        self._health = Health(config, queue)
+        self._outage_log = OutageLog(config, queue)
         self._backoff = Backoff()
         self._batch_bytes = _BATCH_BYTES
         self._codec = _codec(config.compression)
         self._producer: AIOKafkaProducer | None = None
-        self._lanes = Lanes(queue)
-        self._overflow = Overflow(queue, config.client_id)
+        self._partition_queues = PartitionQueues(queue)
+        self._overflow = OverflowReporter(queue, config.client_id)
         self._sdk = f"python/{_own_version()}".encode()
         self._aiokafka_log = AiokafkaLog()
 
@@ -74,25 +74,25 @@ class KafkaTransport:
             self._queue.put(report)
 
     async def close(self) -> None:
-        """Let go of the connection, without waiting for a broker that does not answer."""
+        """Close the connection without waiting for a broker that does not answer."""
         try:
             await self._disconnect()
         finally:
             self._aiokafka_log.close()
 
     async def _deliver(self) -> None:
-        while self._lanes or not self._queue.is_drained():
+        while self._partition_queues or not self._queue.is_drained():
             try:
                 producer = self._producer or await self._connect()
                 await self._send_all(producer)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, records are kept and sent again
-                # aiokafka keeps the cause of a failed connection to its log.
-                self._health.failed(self._aiokafka_log.last_complaint() or _reason(error))
+            except Exception as error:  # noqa: BLE001 -- whatever it is, records are kept and resent
+                # aiokafka only logs the cause of a failed connection.
+                self._outage_log.failed(self._aiokafka_log.last_complaint() or _reason(error))
                 await self._disconnect()
                 await asyncio.sleep(self._backoff.next_s())
 
     def headers(self) -> list[tuple[str, bytes]]:
-        """Return the headers of records that are sent now."""
+        """Return the headers of records sent now."""
         return [
             ("content-type", b"application/json"),
             ("duly-sdk", self._sdk),
@@ -112,24 +112,24 @@ class KafkaTransport:
         )
         async with asyncio.timeout(_CONNECT_S):
             await producer.start()
-            # Asked of all topics: asking for one by name would make the broker create it, with
+            # Metadata of all topics: a request for one by name would make the broker create it, with
             # settings that the worker refuses.
             metadata: Any = await producer.client.fetch_all_metadata()
             if config.topic not in metadata.topics():
                 raise NoTopicError(
-                    f"the topic {config.topic} does not exist, or this user may not see it; "
-                    "the worker creates it, and so does `duly topics apply`"
+                    f"the topic {config.topic} does not exist, or this user may not describe it; "
+                    "the worker or `duly topics apply` creates it"
                 )
-            self._lanes.set_partitions(len(await producer.partitions_for(config.topic)))
+            self._partition_queues.set_partitions(len(await producer.partitions_for(config.topic)))
         return producer
 
     async def _disconnect(self) -> None:
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        # All else in this loop belongs to the producer. It would send on for ever.
+        # All other tasks in this loop belong to the producer, which would go on sending.
         await _cancel_other_tasks()
-        with contextlib.suppress(Exception):  # it is given up in any case
+        with contextlib.suppress(Exception):  # it is abandoned in any case
             async with asyncio.timeout(_CLOSE_S):
                 await producer.stop()
         await _cancel_other_tasks()
@@ -138,16 +138,16 @@ class KafkaTransport:
         """Send until nothing is left.
 
         Raises:
-            Exception: whatever a batch failed with; its records are still in their lanes.
+            Exception: the error of a batch; its records are still in their queue.
         """
         sending: dict[int, asyncio.Task[None]] = {}
         while True:
             await self._gather()
-            self._lanes.fill()
-            for partition, lane in self._lanes.filled():
+            self._partition_queues.fill()
+            for partition, queue in self._partition_queues.filled():
                 if partition not in sending:
                     sending[partition] = asyncio.create_task(
-                        self._send_batch(producer, partition, lane)
+                        self._send_batch(producer, partition, queue)
                     )
             if not sending:
                 return
@@ -158,17 +158,19 @@ class KafkaTransport:
                 sending.pop(partition).result()
 
     async def _gather(self) -> None:
-        """Wait for more events, so that they share a request."""
+        """Wait `linger_ms` for more events, so that they share a request."""
         if len(self._queue) < _BATCH_EVENTS:
             await asyncio.sleep(self._config.linger_ms / 1000)
 
-    async def _send_batch(self, producer: AIOKafkaProducer, partition: int, lane: Lane) -> None:
-        """Send the first records of a lane as one batch, and take them out once acknowledged."""
+    async def _send_batch(
+        self, producer: AIOKafkaProducer, partition: int, queue: PartitionQueue
+    ) -> None:
+        """Send the first records of a queue as one batch, and remove them once acknowledged."""
         batch: Any = producer.create_batch()
         headers = self.headers()
-        for _, (key, value) in lane:
-            said = [*headers, *context_headers(value)]
-            if batch.append(timestamp=None, key=key, value=value, headers=said) is None:
+        for _, (key, value) in queue:
+            all_headers = [*headers, *context_headers(value)]
+            if batch.append(timestamp=None, key=key, value=value, headers=all_headers) is None:
                 break
         count: int = batch.record_count()
         try:
@@ -176,30 +178,32 @@ class KafkaTransport:
             async with asyncio.timeout(_ACKNOWLEDGE_S):
                 await (await send(batch, self._config.topic, partition=partition))
         except _TOO_LARGE:
-            self._make_smaller(lane, count)
+            self._halve_batches(queue, count)
             raise
-        self._lanes.settle(lane, count, "delivered")
+        self._partition_queues.settle(queue, count, "delivered")
         self._backoff.reset()
-        self._health.delivered()
+        self._outage_log.delivered()
 
-    def _make_smaller(self, lane: Lane, count: int) -> None:
-        """Send smaller batches to a broker that takes less; give up a record that is too much."""
+    def _halve_batches(self, queue: PartitionQueue, count: int) -> None:
+        """Halve the batch size for a broker that accepts less; drop a record that is too large."""
         if count > 1:
             self._batch_bytes = max(1, self._batch_bytes // 2)
             return
-        size = len(lane[0][1][1])
-        self._lanes.settle(lane, 1, "dropped_too_big")
+        size = len(queue[0][1][1])
+        self._partition_queues.settle(queue, 1, "dropped_too_big")
         log.error(
-            "the broker refused an event of %d bytes for its size, which is lost; let the topic %s "
-            "take more (max.message.bytes), or put less into data",
+            "the broker refused an event of %d bytes because of its size, and it is lost; raise "
+            "max.message.bytes of the topic %s, or put less into data",
             size,
             self._config.topic,
         )
-        guard.tell("dropped_too_big", f"the broker refused an event of {size} bytes for its size")
+        guard.on_error(
+            "dropped_too_big", f"the broker refused an event of {size} bytes because of its size"
+        )
 
 
 def _codec(compression: str) -> str | None:
-    """Return what aiokafka calls a compression; None for none, or where its library is missing."""
+    """Return aiokafka's name of a compression; None for none, or if its library is missing."""
     if compression == "none":
         return None
     if not getattr(codec, f"has_{compression}")():

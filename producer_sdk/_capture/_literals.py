@@ -1,4 +1,4 @@
-"""Values that a function reads from outside, as literals of its source."""
+"""Writes values that a function reads from outside as literals."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ HELPER_IMPORTS = {
     DECIMAL: ast.ImportFrom("decimal", [ast.alias("Decimal", DECIMAL)], 0),
     PATTERN: ast.ImportFrom("re", [ast.alias("compile", PATTERN)], 0),
 }
-"""The statement that each name needs which a literal may use."""
+"""Imports of the names that literals use."""
 
 Literal: TypeAlias = ast.expr
 
 
 def literal(value: object) -> Literal:
-    """Return the expression that makes an equal value.
+    """Return an expression for an equal value.
 
-    Takes what JSON has, tuples, sets, bytes, Decimals, compiled patterns, and members of enums
-    that are texts or integers.
+    Accepts JSON types, tuples, sets, bytes, Decimals, compiled patterns, and members of enums that are
+    texts or integers.
 
     Raises:
-        CaptureError: another type, or too much of it; continues "uses NAME, which …".
+        CaptureError: another type, or too many values; the text continues "uses NAME, which …".
     """
     return _Writer().write(value, MAX_DEPTH)
 
 
 class _Writer:
-    """Writes one value; counts its items, so that a huge or cyclic one ends."""
+    """Writes one value, up to a maximum number of items."""
 
     def __init__(self) -> None:
         self._items = 0
@@ -73,7 +73,7 @@ class _Writer:
         )
 
     def _set(self, value: Any, depth: int) -> Literal:
-        # Sorted, as the order of a set differs from process to process and the text would too.
+        # Sorted: the order of a set differs between processes, and the source must not.
         items = ast.List([self.write(item, depth) for item in sorted(value, key=repr)], ast.Load())
         return _call(type(value).__name__, items)
 

@@ -1,4 +1,4 @@
-"""The thread that delivers: its own event loop, which runs only while there is something to send."""
+"""Delivery: a bounded queue and the thread that sends from it, with an event loop of its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("producer_sdk")
 
 _loading = threading.RLock()
-"""Held while modules are loaded: a fork in the middle would leave half of one to the child."""
+"""Held during imports: a fork in the middle would leave half-loaded modules in the child."""
 
 os.register_at_fork(
     before=_loading.acquire,
@@ -41,14 +41,14 @@ _PAUSE_AFTER_DEFECT_S = 1.0
 class Delivery:
     """The sink that sends: a bounded queue and the thread that empties it.
 
-    The thread starts at the first record, so that a server that forks its workers after
-    `initialize` has no thread to lose.
+    The thread starts at the first record: a server that forks its workers after `initialize` must
+    have no thread to lose.
 
     Args:
         config: the configuration.
-        counters: where to count.
+        counters: the counts of the process.
         open_transport: makes the transport; called in the thread.
-        on_start: called before the thread is started, in the process that it will run in.
+        on_start: called before the thread is started, in the process in which it will run.
     """
 
     live = True
@@ -66,14 +66,14 @@ class Delivery:
         self._open_transport = open_transport
         self._queue = _open_queue(config, counters)
         self._lock = threading.RLock()
-        self._worker: _Worker | None = None
+        self._thread: _DeliveryThread | None = None
         self._is_started = False
         self._closed = False
-        self._forebear: Delivery | None = None
+        self._parent: Delivery | None = None
 
     def put(self, record: Record) -> None:
         """Queue a record; never waits."""
-        if self._worker is None:
+        if self._thread is None:
             self._start()
         self._queue.put(record)
 
@@ -81,24 +81,24 @@ class Delivery:
         """Do nothing: a live sink ignores no call."""
 
     def waiting(self) -> int:
-        """Return how many records wait, those on their way included."""
+        """Return how many records wait, those in flight included."""
         return len(self._queue)
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until what is queued now is delivered; say whether all was in time."""
-        if self._config.spool_dir and self._worker is None:
-            self._start()  # a process before this one may have left something
-        if self._worker is None or not self._worker.is_alive():
-            return not self.waiting()  # nobody is there to deliver it
+        """Wait until what is queued now is delivered; return True if that was in time."""
+        if self._config.spool_dir and self._thread is None:
+            self._start()  # an earlier process may have left events
+        if self._thread is None or not self._thread.is_alive():
+            return not self.waiting()  # no thread is there to deliver it
         return self._queue.flush(timeout_s)
 
     def close(self, timeout_s: float) -> bool:
-        """Flush and end the thread; what is not delivered by then is given up."""
+        """Flush and end the thread; drop what is not delivered by then."""
         delivered = self.flush(timeout_s)
         with self._lock:
             self._closed = True
-        if self._worker is not None:
-            self._worker.stop()
+        if self._thread is not None:
+            self._thread.stop()
         lost = self._queue.abandon()
         if lost:
             log.error(
@@ -107,15 +107,17 @@ class Delivery:
                 timeout_s,
                 lost,
             )
-            guard.tell("dropped_at_shutdown", "there was no time to deliver all at shutdown", lost)
+            guard.on_error(
+                "dropped_at_shutdown", "not all events were delivered in time at shutdown", lost
+            )
         return delivered
 
     def after_fork(self) -> Delivery:
-        """Return a new one: what is queued and connected here is the parent's to send."""
+        """Return a new, empty delivery: the parent sends what is queued here."""
         child = Delivery(self._config, self._counters, self._open_transport, self._on_start)
         # Kept, not collected: closing the parent's event loop in the child would unregister its
         # sockets from the epoll instance that both share.
-        child._forebear = self
+        child._parent = self
         self._queue.leave_to_parent()
         return child
 
@@ -123,26 +125,26 @@ class Delivery:
         with self._lock:
             if self._is_started or self._closed:
                 return
-            # Before the rest: a signal handler, or another greenlet, may come in between.
+            # Set first: a signal handler, or another greenlet, may run in between.
             self._is_started = True
             self._on_start()
-            # Nothing is in the queue yet. It is made anew, as its locks must be of the kind that
-            # threads are of by now: a worker of gunicorn calls gevent's patches after the fork.
+            # Nothing is in the queue yet. It is made again because its locks must be of the same
+            # kind as threads are by now: a gunicorn worker applies gevent's patches after the fork.
             self._queue = _open_queue(self._config, self._counters)
-            self._worker = _Worker(self._config, self._queue, self._open_transport)
+            self._thread = _DeliveryThread(self._config, self._queue, self._open_transport)
 
 
 def _open_queue(config: Config, counters: Counters) -> EventQueue:
     if not config.spool_dir:
         return EventQueue(config.max_queue_events, config.max_queue_bytes, counters)
-    # Only who has a spool pays for it; it needs locks of files, which Windows lacks.
-    from producer_sdk._spool.queue import SpooledQueue  # noqa: PLC0415 -- see above
+    # Loaded only with a spool; it needs file locks, which Windows does not have.
+    from producer_sdk._spool.spooled_queue import SpooledQueue  # noqa: PLC0415 -- see above
 
     return SpooledQueue(config, counters)
 
 
-class _Worker:
-    """One thread, one loop, one transport."""
+class _DeliveryThread:
+    """The thread `duly-sdk`: one event loop and one transport."""
 
     def __init__(self, config: Config, queue: EventQueue, open_transport: OpenTransport) -> None:
         self._config = config
@@ -151,18 +153,18 @@ class _Worker:
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        # A daemon: a host that ends without `shutdown` is not kept; the exit hook flushes.
+        # A daemon, so that it does not keep the host alive; the exit hook flushes.
         self._thread = threading.Thread(target=self._run, name="duly-sdk", daemon=True)
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """Say whether the thread runs."""
+        """Return True if the thread runs."""
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """End the thread, whatever it is waiting for; takes up to `_STOP_S` seconds."""
+        """End the thread, whatever it waits for; takes up to `_STOP_S` seconds."""
         self._stopping = True
-        self._queue.wake()
+        self._queue.wakeup.set()
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # closed just now
@@ -177,21 +179,23 @@ class _Worker:
         try:
             loop, transport = self._open()
             while not self._stopping:
-                self._queue.wait()
+                self._queue.wakeup.wait()
                 self._drain(loop, transport)
             loop.run_until_complete(transport.close())
         except Exception:
-            log.exception("the delivery of events ended by a defect of the SDK; restart to resume")
+            log.exception(
+                "the delivery of events ended because of a defect of the SDK; restart to resume"
+            )
         finally:
             if self._loop is not None:
                 self._loop.close()
 
     def _open(self) -> tuple[asyncio.AbstractEventLoop, Transport]:
         with _loading:
-            # asyncio and aiokafka are loaded here: the host's import pays for neither.
-            from producer_sdk._transport.loop import PrivateLoop  # noqa: PLC0415 -- see above
+            # asyncio and aiokafka are loaded here, not when the host imports the SDK.
+            from producer_sdk._transport.private_loop import PrivateLoop  # noqa: PLC0415 -- see above
 
-            "".encode("idna")  # what looking up a host name loads
+            "".encode("idna")  # loads the codec that a look-up of a host name needs
             self._queue.open()
             self._loop = PrivateLoop()
             return self._loop, self._open_transport(self._config, self._queue)
@@ -207,9 +211,9 @@ class _Worker:
         except asyncio.CancelledError:
             return
         except Exception:
-            # Whatever it is, events must not stop for it.
-            log.exception("delivery failed by a defect of the SDK; it goes on in a second")
+            # Whatever went wrong, delivery must go on.
+            log.exception("delivery failed because of a defect of the SDK; it resumes in a second")
             time.sleep(_PAUSE_AFTER_DEFECT_S)
-            self._queue.wake()
+            self._queue.wakeup.set()
         finally:
             self._task = None

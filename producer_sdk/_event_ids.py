@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 
-# A generator of our own: a host that seeds the shared one would make the same ids twice.
+# A generator of its own: a host that seeds the shared one would get the same ids twice.
 _random = random.Random()  # noqa: S311 -- ids must be unique, not secret
 _draw = _random.getrandbits
 
@@ -14,7 +14,7 @@ os.register_at_fork(after_in_child=_random.seed)
 _NS_PER_MS = 1_000_000
 
 _last: tuple[int, str] = (0, "")
-"""The last millisecond and what it begins an id with: replaced whole, as threads share it."""
+"""The last millisecond and the start of its ids; replaced as a whole because threads share it."""
 
 
 def event_id(ts_ns: int) -> str:

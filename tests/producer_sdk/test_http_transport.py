@@ -80,7 +80,7 @@ def test_batches_are_no_larger_than_the_server_judges_and_that_is_said_once(
         act(f"step-{number}", "checkout", "order-1")
     assert flush(10)
     assert [len(batch) for batch in server.batches] == [50, 50, 20]
-    assert [text for text in caplog.messages if "batch_size=100 is taken as 50" in text] == (
+    assert [text for text in caplog.messages if "batch_size=100 is reduced to 50" in text] == (
         caplog.messages
     )
     assert len(caplog.messages) == 1
@@ -118,7 +118,7 @@ def test_only_the_item_that_the_server_refuses_is_lost(
     assert flush(10)
     assert server.nodes() == [f"step-{number}" for number in range(20) if number not in {3, 11}]
     assert (stats().delivered, stats().dropped_refused) == (18, 2)
-    assert "events as invalid, which are lost" in caplog.text
+    assert "events as invalid, and they are lost" in caplog.text
 
 
 def test_a_server_that_takes_less_gets_smaller_batches(
@@ -242,7 +242,7 @@ def test_arguments_of_business_use_are_taken_by_their_names() -> None:
     assert "'k'" not in repr(client._config)
 
 
-# --- Scripts
+# --- ScriptCache
 
 
 @pytest.mark.parametrize(
