@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from schemas.v1.verdict import NodeStatus, RunStatus
 from streams.engine.rules.verdicts import Decision, build_verdict, decision_at
 from streams.engine.run.codec import decode_run
-from tests.support.markdown import ROOT
 from tests.engine.driver import NS_PER_MS, START_MS, Log, statuses
 from tests.engine.test_fast_path import cases
+from tests.support.markdown import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -121,6 +121,6 @@ def test_the_rules_hold(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "tests", tmp_path / "tests")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--no-header"]
-    options += [option for file in SOURCES_ONLY for option in ("--deselect", file)]
+    options += [option for file in SOURCES_ONLY for option in ("--ignore", file)]
     done = run(tmp_path, "-m", "pytest", *options, "tests/engine")
     assert done.returncode == 0, done.stdout[-3_000:]
