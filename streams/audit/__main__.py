@@ -11,7 +11,7 @@ from streams.audit.auditor import PATIENCE_S, audit
 from streams.audit.report import as_object, as_table
 from streams.errors import DulyError
 from streams.log import configure_logging
-from streams.settings.worker import Settings, load_settings
+from streams.settings.worker import WorkerSettings, load_worker_settings
 
 EXIT_NOT_SOUND = 1
 
@@ -49,8 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
-    settings = load_settings()
+def _settings(arguments: argparse.Namespace) -> WorkerSettings:
+    settings = load_worker_settings()
     given = {"broker": arguments.bootstrap, "topic_prefix": arguments.prefix}
     settings = settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from streams.scripts.sandbox import Sandbox
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 PATIENCE_S = 10.0
 ROOMY = Limits(call_ms=2_000, program_ms=120_000, batch_ms=240_000, strikes=1_000_000)
@@ -27,7 +27,7 @@ ROOMY = Limits(call_ms=2_000, program_ms=120_000, batch_ms=240_000, strikes=1_00
 
 
 async def audit(
-    settings: Settings,
+    settings: WorkerSettings,
     *,
     patience_s: float = PATIENCE_S,
     since_ms: int | None = None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiokafka.admin import AIOKafkaAdminClient
 
     from schemas.topics import Topic
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 FETCH_TIMEOUT_MS = 200
 FETCH_WAIT_MS = 20
@@ -45,7 +45,7 @@ class Logs:
         self,
         consumer: Any,
         admin: AIOKafkaAdminClient,
-        settings: Settings,
+        settings: KafkaSettings,
         *,
         stall_s: float = STALL_S,
     ) -> None:
@@ -149,7 +149,7 @@ class Logs:
 
 
 @asynccontextmanager
-async def open_logs(settings: Settings, *, stall_s: float = STALL_S) -> AsyncGenerator[Logs]:
+async def open_logs(settings: KafkaSettings, *, stall_s: float = STALL_S) -> AsyncGenerator[Logs]:
     """Connect to the broker of `settings`; a read waits `stall_s` for the next record.
 
     Raises:

@@ -13,13 +13,15 @@ from streams.errors import BrokerUnavailable, NoTopic
 from streams.kafka.client import client_options
 from streams.kafka.topics import admin_client, full_name
 from streams.log import configure_logging
-from streams.settings.worker import load_settings
+from streams.settings.kafka import load_kafka_settings
+from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from schemas.topics import Topic
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
+    from streams.settings.worker import WorkerSettings
 
 FETCH_TIMEOUT_MS = 500
 
@@ -31,17 +33,28 @@ class Stored(NamedTuple):
     timestamp_ms: int
 
 
-def command_settings() -> Settings:
+def command_settings() -> KafkaSettings:
     """Read the settings, and silence the libraries: a command says itself what is wrong."""
-    settings = load_settings()
-    quiet = {"log_level": "error", "log_format": "console"}
-    configure_logging(settings.model_copy(update=quiet))
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    settings = load_kafka_settings()
+    _silence_libraries(settings)
     return settings
 
 
+def worker_settings() -> WorkerSettings:
+    """Do as `command_settings`, for a command that judges as a worker would, or looks at one."""
+    settings = load_worker_settings()
+    _silence_libraries(settings)
+    return settings
+
+
+def _silence_libraries(settings: KafkaSettings) -> None:
+    quiet = {"log_level": "error", "log_format": "console"}
+    configure_logging(settings.model_copy(update=quiet))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
 @contextmanager
-def broker_errors(settings: Settings) -> Generator[None]:
+def broker_errors(settings: KafkaSettings) -> Generator[None]:
     """Turn what a client raises into words.
 
     Raises:
@@ -54,7 +67,7 @@ def broker_errors(settings: Settings) -> Generator[None]:
         raise BrokerUnavailable(f"the broker at {settings.broker} fails us: {reason}") from error
 
 
-async def require_topic(topic: Topic, settings: Settings) -> list[TopicPartition]:
+async def require_topic(topic: Topic, settings: KafkaSettings) -> list[TopicPartition]:
     """Return the partitions of a topic.
 
     Raises:
@@ -73,7 +86,9 @@ async def require_topic(topic: Topic, settings: Settings) -> list[TopicPartition
 
 
 @asynccontextmanager
-async def reader(topic: Topic, settings: Settings, *, from_beginning: bool) -> AsyncGenerator[Any]:
+async def reader(
+    topic: Topic, settings: KafkaSettings, *, from_beginning: bool
+) -> AsyncGenerator[Any]:
     """Read all partitions of a topic, without a group, from now or from the beginning on.
 
     Yields an `AIOKafkaConsumer`, which has no types.
@@ -103,7 +118,7 @@ async def reader(topic: Topic, settings: Settings, *, from_beginning: bool) -> A
             await consumer.stop()
 
 
-async def newest_records(topic: Topic, settings: Settings) -> dict[bytes, Stored]:
+async def newest_records(topic: Topic, settings: KafkaSettings) -> dict[bytes, Stored]:
     """Return the newest record of each key of a compacted topic; removed keys are not in it."""
     newest: dict[bytes, Stored] = {}
     async with reader(topic, settings, from_beginning=True) as consumer:

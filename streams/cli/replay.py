@@ -150,10 +150,10 @@ def _replay_file(
     from streams.flows.files import load_flow_files
     from streams.replay.recorded import Replay
     from streams.replay.recording import BadLine
-    from streams.settings.worker import load_settings
+    from streams.settings.worker import load_worker_settings
 
     files = load_flow_files(flows)
-    definitions = Definitions(load_settings().flow_options, forgets=False)
+    definitions = Definitions(load_worker_settings().flow_options, forgets=False)
     with running_scripts() as scripts, _open(events) as stream:
         scripts.check(files)
         for file in files:
@@ -176,10 +176,10 @@ def _replay_file(
 def _replay_topic(topic: str, since_ns: int | None, until: Any, report: Report) -> None:
     """Judge a topic anew; ends with exit 1 if that is not what workers said."""
     from streams.audit import audit
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
     from streams.replay.topic import PATIENCE_S, conclusion, differences, settings_of_topic
 
-    settings = settings_of_topic(topic, command_settings())
+    settings = settings_of_topic(topic, worker_settings())
     findings = asyncio.run(
         audit(
             settings,
@@ -203,13 +203,13 @@ def _compare(
     topic: str, flows: Sequence[Path], since_ns: int | None, until: Any, *, as_json: bool
 ) -> bool:
     """Say what flow files would change; return whether they change anything."""
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
     from streams.flows.comparison import compare_flows
     from streams.flows.files import load_flow_files
     from streams.replay.topic import settings_of_topic
 
     files = load_flow_files(flows)
-    settings = settings_of_topic(topic, command_settings())
+    settings = settings_of_topic(topic, worker_settings())
     comparison = asyncio.run(compare_flows(settings, files, _in_ms(since_ns), _in_ms(until)))
     if as_json:
         print_json(comparison.as_object())

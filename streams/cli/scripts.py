@@ -10,7 +10,7 @@ from streams.flows.files import InvalidFlowFile, check_scripts
 from streams.log import configure_logging
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
-from streams.settings.worker import load_settings
+from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -58,7 +58,7 @@ class Scripts:
 @contextmanager
 def running_scripts() -> Generator[Scripts]:
     """Run a sandbox for the time of a command."""
-    settings = load_settings()
+    settings = load_worker_settings()
     # A command says itself what came of a script.
     configure_logging(settings.model_copy(update={"log_level": "error"}))
     sandbox = create_sandbox(

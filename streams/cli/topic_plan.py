@@ -18,7 +18,7 @@ from streams.kafka.topics import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 Action = Literal["create", "keep", "refuse"]
 """`keep` leaves a topic as it is; `refuse` ends `apply`, and every worker, with exit 4."""
@@ -75,7 +75,7 @@ class Planned(NamedTuple):
         return "differs, and would not be changed" if self.differences else "is right"
 
 
-async def plan_topics(settings: Settings) -> list[Planned]:
+async def plan_topics(settings: KafkaSettings) -> list[Planned]:
     """Compare the registry of topics with what the broker has; nothing is changed.
 
     Raises:
@@ -90,7 +90,9 @@ async def plan_topics(settings: Settings) -> list[Planned]:
     ]
 
 
-def _planned(topic: Topic, found: Found | None, replication: int, settings: Settings) -> Planned:
+def _planned(
+    topic: Topic, found: Found | None, replication: int, settings: KafkaSettings
+) -> Planned:
     name = full_name(topic, settings)
     wanted = _wanted(topic, replication, settings)
     if found is None:
@@ -105,7 +107,7 @@ def _planned(topic: Topic, found: Found | None, replication: int, settings: Sett
     return Planned(name, "refuse" if reason else "keep", wanted, differences, reason)
 
 
-def _wanted(topic: Topic, replication: int, settings: Settings) -> dict[str, str]:
+def _wanted(topic: Topic, replication: int, settings: KafkaSettings) -> dict[str, str]:
     return {
         "partitions": str(topic.partition_count(settings.partitions)),
         "replication": str(replication),

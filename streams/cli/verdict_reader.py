@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from streams.cli.terminal import Verdict
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 MAX_KNOWN_IDS = 100_000
 """Verdict ids remembered to drop copies; a crash's copies follow closely."""
@@ -46,7 +46,7 @@ class Incoming(NamedTuple):
 
 
 async def follow_verdicts(
-    settings: Settings, wanted: Wanted, *, from_beginning: bool = False
+    settings: KafkaSettings, wanted: Wanted, *, from_beginning: bool = False
 ) -> AsyncGenerator[list[Incoming]]:
     """Yield wanted verdicts in batches, each verdict once, for ever.
 

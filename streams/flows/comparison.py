@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streams.audit.logs import Logs
     from streams.flows.files import FlowFile
     from streams.scripts.sandbox import Sandbox
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 NO_VERDICT = "no verdict"
 
@@ -80,7 +80,7 @@ class Comparison:
 
 
 async def compare_flows(
-    settings: Settings, files: Sequence[FlowFile], since_ms: int | None, until_ms: int | None
+    settings: WorkerSettings, files: Sequence[FlowFile], since_ms: int | None, until_ms: int | None
 ) -> Comparison:
     """Judge the log by the definitions as they were, and with files in place of what was published.
 

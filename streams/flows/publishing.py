@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from streams.cli.kafka import Stored
     from streams.flows.files import FlowFile
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
 class Published(NamedTuple):
@@ -45,7 +45,7 @@ class Found(NamedTuple):
     definition: dict[str, Any]
 
 
-async def publish(files: Sequence[FlowFile], settings: Settings) -> list[Published]:
+async def publish(files: Sequence[FlowFile], settings: KafkaSettings) -> list[Published]:
     """Publish definitions and return when all of them are in force (R17).
 
     Raises:
@@ -72,7 +72,7 @@ async def publish(files: Sequence[FlowFile], settings: Settings) -> list[Publish
     return published
 
 
-async def find_definition(flow: str, version: str | None, settings: Settings) -> Found:
+async def find_definition(flow: str, version: str | None, settings: KafkaSettings) -> Found:
     """Return a flow's newest definition or one of its versions, or what was learned of it.
 
     Raises:
@@ -90,7 +90,7 @@ async def find_definition(flow: str, version: str | None, settings: Settings) ->
     raise NotThere(_not_there(flow, version, stored))
 
 
-async def _send(producer: Any, file: FlowFile, version: str, settings: Settings) -> None:
+async def _send(producer: Any, file: FlowFile, version: str, settings: KafkaSettings) -> None:
     """Write a definition under its two keys and return when both are acknowledged."""
     record: dict[str, Any] = {"v": VERSION, "kind": "published", "version": version, "options": {}}
     value = encode_json(record | file.definition)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.audit.history import read_history
 from streams.audit.logs import open_logs
-from streams.cli.kafka import command_settings
+from streams.cli.kafka import worker_settings
 from streams.engine.definitions.definition import Definition, Options
 from streams.errors import NotThere
 from streams.flows.files import load_flow_file
-from streams.settings.worker import load_settings
+from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
     from streams.engine.definitions.registry import Definitions
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 _FILE_ENDINGS = {".yaml", ".yml"}
@@ -60,7 +60,7 @@ def load_sources(*given: str) -> list[Source]:
         NotThere: the definitions topic does not hold one of them.
         BrokerUnavailable: the broker cannot be reached, or has no definitions topic.
     """
-    settings = command_settings()
+    settings = worker_settings()
     known = None if all(map(_is_file, given)) else asyncio.run(_read_known(settings))
     return [
         _from_file(text) if known is None or _is_file(text) else _from_topic(text, known)
@@ -69,7 +69,7 @@ def load_sources(*given: str) -> list[Source]:
 
 
 def _defaults() -> Options:
-    return Options().updated(load_settings().flow_options)
+    return Options().updated(load_worker_settings().flow_options)
 
 
 def _is_file(text: str) -> bool:
@@ -96,7 +96,7 @@ class _Known(NamedTuple):
     """Flow → its versions, the oldest first."""
 
 
-async def _read_known(settings: Settings) -> _Known:
+async def _read_known(settings: WorkerSettings) -> _Known:
     async with open_logs(settings) as logs:
         history = await read_history(logs)
     definitions, _ = history.definitions(settings.flow_options)

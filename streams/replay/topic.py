@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streams.audit.findings import Findings
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 PATIENCE_S = 3.0
 """How long verdicts may be on their way from a worker that has read the same records."""
 
 
-def settings_of_topic(topic: str, settings: Settings) -> Settings:
+def settings_of_topic(topic: str, settings: WorkerSettings) -> WorkerSettings:
     """Return the settings of the installation that an events topic belongs to.
 
     Raises:
@@ -41,7 +41,7 @@ def differences(findings: Findings) -> Iterator[str]:
         yield f"{kind}: {subject}: {detail} ({place})"
 
 
-def conclusion(findings: Findings, settings: Settings) -> str:
+def conclusion(findings: Findings, settings: WorkerSettings) -> str:
     """Return how what was judged compares with the verdict topic, in a sentence."""
     verdicts = full_name(VERDICTS, settings)
     left_out = sum(found.limited + found.beyond for found in findings.partitions)

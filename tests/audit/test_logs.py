@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
     from tests.support.shared_kafka import SharedKafka
 
 pytestmark = pytest.mark.xdist_group("audit-logs")
@@ -27,7 +27,7 @@ RECORDS = 3 * FETCH_RECORDS + 7
 
 
 @pytest.fixture
-def settings(kafka: SharedKafka, tmp_path: Path) -> Generator[Settings]:
+def settings(kafka: SharedKafka, tmp_path: Path) -> Generator[KafkaSettings]:
     """Topics of our own."""
     deployment = Deployment(kafka.bootstrap, tmp_path)
     deployment.create_topics()
@@ -35,11 +35,11 @@ def settings(kafka: SharedKafka, tmp_path: Path) -> Generator[Settings]:
     deployment.remove()
 
 
-def events_of(settings: Settings) -> TopicPartition:
+def events_of(settings: KafkaSettings) -> TopicPartition:
     return TopicPartition(full_name(EVENTS, settings), 0)
 
 
-async def _write(settings: Settings, records: int, *, transactional: bool = False) -> None:
+async def _write(settings: KafkaSettings, records: int, *, transactional: bool = False) -> None:
     options: dict[str, Any] = {"max_batch_size": 1_000_000}
     if transactional:
         options["transactional_id"] = settings.app_id
@@ -57,7 +57,7 @@ async def _write(settings: Settings, records: int, *, transactional: bool = Fals
 
 
 async def _read(
-    settings: Settings, end: int, begin: int | None = None, *, stall_s: float = STALL_S
+    settings: KafkaSettings, end: int, begin: int | None = None, *, stall_s: float = STALL_S
 ) -> list[Any]:
     async with open_logs(settings, stall_s=stall_s) as logs:
         return [
@@ -65,7 +65,7 @@ async def _read(
         ]
 
 
-async def test_all_records_below_the_end_are_read_and_no_other(settings: Settings):
+async def test_all_records_below_the_end_are_read_and_no_other(settings: KafkaSettings):
     await _write(settings, RECORDS)
     async with open_logs(settings) as logs:
         end = await logs.ends(events_of(settings))
@@ -75,14 +75,14 @@ async def test_all_records_below_the_end_are_read_and_no_other(settings: Setting
     assert [record.offset for batch in batches for record in batch] == list(range(RECORDS))
 
 
-async def test_a_marker_of_a_transaction_at_the_end_is_passed(settings: Settings):
+async def test_a_marker_of_a_transaction_at_the_end_is_passed(settings: KafkaSettings):
     await _write(settings, 3, transactional=True)
     async with open_logs(settings) as logs:
         end = await logs.ends(events_of(settings))
     assert (end, len(await _read(settings, end))) == (4, 3)
 
 
-async def test_a_log_that_stops_before_its_end_is_refused(settings: Settings):
+async def test_a_log_that_stops_before_its_end_is_refused(settings: KafkaSettings):
     """A part of a log must never be judged as if it were all of it."""
     await _write(settings, 3)
     with pytest.raises(IncompleteRead) as refused:
@@ -93,7 +93,7 @@ async def test_a_log_that_stops_before_its_end_is_refused(settings: Settings):
     assert "the partition ends at 9" in str(refused.value)
 
 
-async def test_a_record_that_is_not_kept_is_refused(settings: Settings):
+async def test_a_record_that_is_not_kept_is_refused(settings: KafkaSettings):
     """Going on elsewhere, as consumers do by default, would leave records out in silence."""
     await _write(settings, 3)
     with pytest.raises(IncompleteRead, match=r"partition 0, offset 50: .* not kept any more"):

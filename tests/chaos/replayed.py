@@ -18,7 +18,7 @@ from streams.kafka.topics import full_name
 from tests.support.worker_process import ROOT
 
 if TYPE_CHECKING:
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
     from tests.support.deployment import Deployment
 
 
@@ -49,7 +49,7 @@ def _replay(deployment: Deployment) -> list[bytes]:
     return finished.stdout.splitlines()
 
 
-async def _live(settings: Settings) -> list[bytes]:
+async def _live(settings: WorkerSettings) -> list[bytes]:
     said: dict[str, bytes] = {}
     async with open_logs(settings) as logs:
         for partition in await logs.partitions(VERDICTS):

@@ -15,7 +15,7 @@ import pytest
 from streams.cli.demo.command import Kind
 from streams.dev_broker import KINDS
 from streams.kafka.topics import admin_client
-from streams.settings.worker import load_settings
+from streams.settings.kafka import load_kafka_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,7 +55,7 @@ def read_until(start: str, output: IO[str] | None) -> str:
 
 
 async def demo_topics() -> set[str]:
-    async with admin_client(load_settings()) as admin:
+    async with admin_client(load_kafka_settings()) as admin:
         return {topic for topic in await admin.list_topics() if topic.startswith("duly-demo-")}
 
 

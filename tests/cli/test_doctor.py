@@ -19,7 +19,7 @@ from streams.cli.doctor.clock import Offset, judge_offset
 from streams.engine.definitions.definition import Definition
 from streams.flows.contradictions import check_definitions, contradictions
 from streams.kafka.topics import admin_client, describe_topics, full_name
-from streams.settings.worker import load_settings
+from streams.settings.kafka import load_kafka_settings
 from tests.cli.kafka_records import Sent, read, write
 from tests.cli.test_flow_graph import learned
 
@@ -156,7 +156,7 @@ def test_topics_that_are_not_there_yet_are_warnings(duly: Duly, topic_prefix: st
 
 async def stamp_by_producers() -> None:
     """Take LogAppendTime from the events topic, and return when the broker says so."""
-    settings, kind = load_settings(), "message.timestamp.type"
+    settings, kind = load_kafka_settings(), "message.timestamp.type"
     topic = full_name(EVENTS, settings)
     async with admin_client(settings) as admin, asyncio.timeout(10):
         resource = ConfigResource(
@@ -198,7 +198,7 @@ def events(*partitions: int) -> list[Sent]:
 
 async def commit(*offsets: int) -> None:
     """Commit what a worker would have, for each partition."""
-    settings = load_settings()
+    settings = load_kafka_settings()
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=settings.broker, group_id=settings.app_id)
     async with consumer:
         topic = full_name(EVENTS, settings)
@@ -216,7 +216,7 @@ def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("topics")
 def test_before_the_first_worker_nothing_fails(duly: Duly) -> None:
     result = duly("doctor", "--json")
-    name = load_settings().app_id
+    name = load_kafka_settings().app_id
     assert findings(result, "worker") == [
         ("note", f"group {name}: no worker has run yet"),
         ("ok", "no lag: all records are judged and written"),
@@ -229,7 +229,7 @@ def test_records_that_wait_for_no_worker_are_a_failure(duly: Duly) -> None:
     asyncio.run(commit(1, 0))
     result = duly("doctor", "--json", "--no-write")
     assert result.exit_code == 4
-    name = load_settings().app_id
+    name = load_kafka_settings().app_id
     gone, lag = findings(result, "worker")
     assert gone == ("failure", f"group {name}: no worker is running, and 3 records wait")
     assert lag[1].startswith("lag: 3 records on 2 partitions, most on 0 (2); the oldest is ")
@@ -245,7 +245,7 @@ def test_a_group_without_members_and_without_lag_is_a_warning(duly: Duly) -> Non
 
 @pytest.mark.usefixtures("topics")
 async def test_members_of_the_group_are_named(duly: Duly) -> None:
-    settings = load_settings()
+    settings = load_kafka_settings()
     consumer: Any = AIOKafkaConsumer(
         full_name(EVENTS, settings),
         bootstrap_servers=settings.broker,

@@ -13,7 +13,7 @@ from schemas.topics import DEFINITIONS
 from schemas.v1.definition_record import DefinitionRecord
 from streams.cli.kafka import newest_records
 from streams.flows.files import parse_flow
-from streams.settings.worker import load_settings
+from streams.settings.kafka import load_kafka_settings
 from tests.cli.conftest import FLOW
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def stored() -> dict[bytes, Stored]:
-    return asyncio.run(newest_records(DEFINITIONS, load_settings()))
+    return asyncio.run(newest_records(DEFINITIONS, load_kafka_settings()))
 
 
 async def write(broker: str, topic: str, records: list[tuple[str, dict[str, Any]]]) -> None:

@@ -91,7 +91,9 @@ def settings(kafka: SharedKafka, topic_prefix: str) -> KafkaSettings:
     )
 
 
-async def test_missing_topics_are_created_as_declared_and_only_once(settings: KafkaSettings) -> None:
+async def test_missing_topics_are_created_as_declared_and_only_once(
+    settings: KafkaSettings,
+) -> None:
     created = await ensure_topics(settings)
     assert created == [full_name(topic, settings) for topic in TOPICS]
     assert await ensure_topics(settings) == []

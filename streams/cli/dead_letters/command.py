@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from streams.audit.logs import Logs
     from streams.cli.dead_letters.dead_letters import Letter, Newest, Place, Wanted
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 app = typer.Typer(
     name="dead-letters",
@@ -167,7 +167,7 @@ def retry(
         raise typer.Exit(ExitCode.USAGE)
 
 
-async def _newest(settings: Settings, wanted: Wanted, limit: int) -> Newest:
+async def _newest(settings: KafkaSettings, wanted: Wanted, limit: int) -> Newest:
     from streams.audit.logs import open_logs
     from streams.cli.dead_letters.dead_letters import Newest, wanted_letters
 
@@ -178,7 +178,7 @@ async def _newest(settings: Settings, wanted: Wanted, limit: int) -> Newest:
     return newest
 
 
-async def _at(settings: Settings, places: Sequence[Place]) -> list[Letter]:
+async def _at(settings: KafkaSettings, places: Sequence[Place]) -> list[Letter]:
     from streams.audit.logs import open_logs
     from streams.cli.dead_letters.dead_letters import letters_at
 
@@ -187,7 +187,12 @@ async def _at(settings: Settings, places: Sequence[Place]) -> list[Letter]:
 
 
 async def _retry(
-    settings: Settings, places: Sequence[Place], wanted: Wanted, *, dry_run: bool, as_json: bool
+    settings: KafkaSettings,
+    places: Sequence[Place],
+    wanted: Wanted,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> Counter[str]:
     """Retry the letters at `places`, or those that are wanted; return how many had which outcome."""
     from streams.audit.logs import open_logs

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from streams.cli.dead_letters.dead_letters import Letter
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
 class Retried(NamedTuple):
@@ -41,7 +41,7 @@ class Retried(NamedTuple):
 
 
 async def retry(
-    letters: AsyncIterator[Letter], settings: Settings, *, dry_run: bool
+    letters: AsyncIterator[Letter], settings: KafkaSettings, *, dry_run: bool
 ) -> AsyncGenerator[Retried]:
     """Produce the originals of letters to the events topic, one after the other.
 

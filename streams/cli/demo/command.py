@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.cli.demo.expectations import Expectations
     from streams.cli.terminal import Verdict
     from streams.dev_broker.process import ServerProcess
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 SHOW_LIMIT_S = 40.0
 """How long the shop and its verdicts may take; they need about ten seconds."""
@@ -72,7 +72,7 @@ def demo(
         raise DemoFailed("the demo did not show what it promises")
 
 
-async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expectations:
+async def _perform(ending: ExitStack, folder: Path, settings: KafkaSettings) -> Expectations:
     """Run the whole show; what was started is ended by `ending`."""
     from streams.cli.demo import setup
     from streams.cli.demo.expectations import Expectations
@@ -95,7 +95,7 @@ async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expec
 
 
 async def _watch(
-    expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: Settings
+    expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: KafkaSettings
 ) -> None:
     """Show verdicts as they come, until every order has the one that it deserves, or too long."""
     from streams.cli.verdict_reader import Wanted, follow_verdicts

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.topics import TOPICS
-from streams.cli.kafka import command_settings
+from streams.cli.kafka import worker_settings
 from streams.dev_broker.process import ServerProcess
 from streams.errors import DemoFailed
 from streams.kafka.topics import admin_client, full_name
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from streams.dev_broker import Broker
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 PARTITIONS = 2
 STOP_TIMEOUT_S = 5.0
@@ -44,7 +44,7 @@ def shop_folder() -> Path:
     raise DemoFailed(f"the sample shop is not here, in {' or '.join(map(str, _SHOPS))}")
 
 
-def demo_settings(broker: Broker, folder: Path) -> Settings:
+def demo_settings(broker: Broker, folder: Path) -> WorkerSettings:
     """Give this process and its children the settings of one demo, by the environment.
 
     Topics, group and state have names of their own: a demo on a broker that others use must not
@@ -59,7 +59,7 @@ def demo_settings(broker: Broker, folder: Path) -> Settings:
         "DULY_LOG_FORMAT": "json",
         "DULY_WEB_PORT": "0",
     }
-    return command_settings()
+    return worker_settings()
 
 
 def broker_environment(broker: Broker) -> dict[str, str]:
@@ -110,7 +110,7 @@ async def wait_until_ready(worker: ServerProcess) -> None:
         await asyncio.sleep(_POLL_S)
 
 
-async def remove_topics(settings: Settings) -> None:
+async def remove_topics(settings: WorkerSettings) -> None:
     """Remove the topics of this demo from a broker that goes on without it."""
     async with admin_client(settings) as admin:
         ours = {full_name(topic, settings) for topic in TOPICS}

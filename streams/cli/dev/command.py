@@ -15,7 +15,7 @@ from streams.cli.terminal import say
 
 if TYPE_CHECKING:
     from streams.dev_broker import Broker
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 PARTITIONS = 4
 """Of a broker that is started here, unless DULY_PARTITIONS says otherwise."""
@@ -64,19 +64,21 @@ def dev(
         signals.run_until_signalled(_run(ending, paths or [], Path(folder), settings))
 
 
-def _settings(broker: Broker, folder: Path) -> Settings:
+def _settings(broker: Broker, folder: Path) -> WorkerSettings:
     """Give this process and the worker what they must know of the broker, by the environment."""
     from streams.cli.demo import setup
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
 
     os.environ |= setup.broker_environment(broker) | {"DULY_LOG_FORMAT": "console"}
     os.environ.setdefault("DULY_STATE_DIR", str(folder))
     if broker.kind != Kind.external:
         os.environ.setdefault("DULY_PARTITIONS", str(PARTITIONS))
-    return command_settings()
+    return worker_settings()
 
 
-async def _run(ending: ExitStack, paths: list[Path], folder: Path, settings: Settings) -> None:
+async def _run(
+    ending: ExitStack, paths: list[Path], folder: Path, settings: WorkerSettings
+) -> None:
     from streams.cli.demo import setup
     from streams.cli.dev.session import run_session
     from streams.kafka.topics import ensure_topics

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from streams.dev_broker.process import ServerProcess
     from streams.flows.files import FlowFile
     from streams.scripts.sandbox import Sandbox
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 LOOK_INTERVAL_S = 0.3
 """How often files are looked at."""
 
 
-async def run_session(worker: ServerProcess, paths: Sequence[Path], settings: Settings) -> None:
+async def run_session(
+    worker: ServerProcess, paths: Sequence[Path], settings: WorkerSettings
+) -> None:
     """Go on until the worker ends, or for ever.
 
     Raises:
@@ -52,7 +54,7 @@ async def run_session(worker: ServerProcess, paths: Sequence[Path], settings: Se
 
 
 @asynccontextmanager
-async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox]:
+async def _sandbox(settings: WorkerSettings) -> AsyncGenerator[Sandbox]:
     limits = Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb)
     sandbox = create_sandbox(limits)
     await sandbox.start()
@@ -71,14 +73,14 @@ async def _show_worker(worker: ServerProcess) -> None:
     raise WorkerEnded(f"the worker ended:\n{worker.log_tail()}")
 
 
-async def _show_verdicts(settings: Settings) -> None:
+async def _show_verdicts(settings: WorkerSettings) -> None:
     async with aclosing(follow_verdicts(settings, Wanted())) as verdicts:
         async for batch in verdicts:
             for incoming in batch:
                 data().print(verdict_line(incoming.verdict))
 
 
-async def _apply_flows(watch: FlowWatch, sandbox: Sandbox, settings: Settings) -> None:
+async def _apply_flows(watch: FlowWatch, sandbox: Sandbox, settings: WorkerSettings) -> None:
     """Apply flow files now and whenever they change; one that is wrong is told, and waited for."""
     while True:
         for path in watch.changed():

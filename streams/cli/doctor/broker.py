@@ -18,7 +18,7 @@ from streams.kafka.topics import REQUEST_TIMEOUT_MS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 CONNECT_TIMEOUT_S = 3.0
 OLDEST_TESTED = (3, 6)
@@ -45,7 +45,7 @@ SIGNS = (
 """The newest first. A broker does not tell its release; it tells the requests that it knows."""
 
 
-async def check_broker(settings: Settings) -> list[Finding]:
+async def check_broker(settings: KafkaSettings) -> list[Finding]:
     """Return who answers; a failure among them means that little more can be asked."""
     client: Any = AIOKafkaClient(
         **client_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS, client_id="duly-doctor"
@@ -61,7 +61,7 @@ async def check_broker(settings: Settings) -> list[Finding]:
         await client.close()
 
 
-async def _silent_servers(settings: Settings) -> list[Finding]:
+async def _silent_servers(settings: KafkaSettings) -> list[Finding]:
     """Return which addresses of DULY_BROKER are of no use, although another one is."""
     servers = settings.broker.split(",")
     answers = await asyncio.gather(*(_cannot_reach(server) for server in servers))

@@ -15,7 +15,7 @@ from streams.kafka.client import client_options
 from streams.kafka.topics import full_name
 
 if TYPE_CHECKING:
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 LOG_APPEND_TIME = 1
 SAMPLES = 3
@@ -28,7 +28,7 @@ class Offset(NamedTuple):
     uncertainty_ms: float
 
 
-async def check_clock(settings: Settings) -> Finding:
+async def check_clock(settings: WorkerSettings) -> Finding:
     """Append clock records to the events topic, as workers do, and see how the broker stamps them."""
     offset = await _measure(settings)
     if offset is None:
@@ -55,7 +55,7 @@ def judge_offset(offset: Offset, *, tolerance_ms: int) -> Finding:
     return Finding("clock", "warning", f"{message}; {advice}")
 
 
-async def _measure(settings: Settings) -> Offset | None:
+async def _measure(settings: WorkerSettings) -> Offset | None:
     """Return the best of some samples; None if the broker stamps nothing."""
     producer: Any = AIOKafkaProducer(
         **client_options(settings), acks="all", enable_idempotence=settings.idempotence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
     from streams.cli.doctor.findings import Level, Section
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 _SIGNS: dict[Level, str] = {"ok": "✓", "note": "·", "warning": "!", "failure": "✗"}
 _STYLES: dict[Level, str] = {
@@ -68,15 +68,15 @@ def doctor(
 
 async def _examine(*, write: bool) -> list[Finding]:
     from streams.cli.doctor.machine import check_engines, check_settings, check_versions
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
 
     findings = [*check_versions(), *await check_engines(), *check_settings()]
     if _fails(findings, "settings"):
         return findings
-    return findings + await _examine_broker(command_settings(), write=write)
+    return findings + await _examine_broker(worker_settings(), write=write)
 
 
-async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
+async def _examine_broker(settings: WorkerSettings, *, write: bool) -> list[Finding]:
     """Look at the broker, and as far as there is something, at what lies there."""
     from streams.cli.doctor.broker import check_broker
     from streams.cli.doctor.topics import check_topics
@@ -98,7 +98,7 @@ async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
     return findings + await _or_failure("definitions", _examine_definitions(settings))
 
 
-async def _examine_worker(settings: Settings) -> list[Finding]:
+async def _examine_worker(settings: WorkerSettings) -> list[Finding]:
     from streams.audit.logs import open_logs
     from streams.cli.doctor.consumer_group import check_worker
     from streams.cli.doctor.worker_health import check_page
@@ -107,13 +107,13 @@ async def _examine_worker(settings: Settings) -> list[Finding]:
         return [*await check_worker(settings, logs), *await check_page(settings)]
 
 
-async def _examine_clock(settings: Settings) -> list[Finding]:
+async def _examine_clock(settings: WorkerSettings) -> list[Finding]:
     from streams.cli.doctor.clock import check_clock
 
     return [await check_clock(settings)]
 
 
-async def _examine_definitions(settings: Settings) -> list[Finding]:
+async def _examine_definitions(settings: WorkerSettings) -> list[Finding]:
     from streams.audit.history import read_history
     from streams.audit.logs import open_logs
     from streams.flows.contradictions import check_definitions

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiokafka import TopicPartition
 
     from streams.audit.logs import Logs
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 BEHIND_MS = 10_000
 """From this age of the oldest record that no worker has finished on, lag is worth a warning."""
@@ -47,7 +47,7 @@ class Lag(NamedTuple):
     """Of the oldest of these records, by this machine's clock, in whole seconds."""
 
 
-async def check_worker(settings: Settings, logs: Logs) -> list[Finding]:
+async def check_worker(settings: KafkaSettings, logs: Logs) -> list[Finding]:
     """Return the state of the group and its lag."""
     group = await _describe(settings)
     lags = [
@@ -58,7 +58,7 @@ async def check_worker(settings: Settings, logs: Logs) -> list[Finding]:
     return [_members(settings, group, lags), *_lag_findings(lags)]
 
 
-async def _describe(settings: Settings) -> Group:
+async def _describe(settings: KafkaSettings) -> Group:
     async with admin_client(settings) as admin:
         try:
             (response,) = await admin.describe_consumer_groups([settings.app_id])
@@ -90,7 +90,7 @@ async def _lag(logs: Logs, partition: TopicPartition, committed: dict[int, int])
     return None
 
 
-def _members(settings: Settings, group: Group, lags: list[Lag]) -> Finding:
+def _members(settings: KafkaSettings, group: Group, lags: list[Lag]) -> Finding:
     name = f"group {settings.app_id}"
     if group.members:
         who = f"{count_of(len(group.members), 'member')}, {', '.join(sorted(group.members))}"

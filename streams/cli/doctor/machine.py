@@ -16,7 +16,7 @@ from streams.engine.definitions.definition import ENGINES
 from streams.errors import SettingsError
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
-from streams.settings.worker import load_settings
+from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ async def check_engines() -> list[Finding]:
 def check_settings() -> Iterator[Finding]:
     """Yield whether the settings can be used, and variables that may be misspelt."""
     try:
-        settings = effective_settings(load_settings(), os.environ)
+        settings = effective_settings(load_worker_settings(), os.environ)
     except SettingsError as error:
         for line in str(error).splitlines():
             yield Finding("settings", "failure", line)

@@ -10,7 +10,7 @@ from streams.cli.doctor.findings import Finding
 
 if TYPE_CHECKING:
     from streams.cli.doctor.findings import Level
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 TIMEOUT_S = 3.0
 OK = 200
@@ -20,7 +20,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- an address t
 """Addresses that a page is served on → one at which it is reached from here."""
 
 
-async def check_page(settings: Settings) -> list[Finding]:
+async def check_page(settings: WorkerSettings) -> list[Finding]:
     """Ask the worker on this machine whether it lives and is ready; one elsewhere is not seen."""
     if not settings.web_port:
         return []
