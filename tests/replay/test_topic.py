@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
     from tests.support.command_line import Duly
     from tests.support.shared_kafka import SharedKafka
 
@@ -141,7 +141,7 @@ def live(judged: Judged, monkeypatch: pytest.MonkeyPatch) -> Judged:
 @pytest.fixture
 def unjudged(
     kafka: SharedKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Generator[Settings]:
+) -> Generator[WorkerSettings]:
     """An installation with a run that no worker has judged."""
     deployment = Deployment(kafka.bootstrap, tmp_path)
     deployment.create_topics()
@@ -203,7 +203,7 @@ def test_fail_asks_for_exit_1_if_a_run_failed(duly: Duly, live: Judged) -> None:
     assert duly("replay", "--topic", live.topic, "--fail", *until).exit_code == 0
 
 
-def test_what_a_worker_did_not_say_is_told_and_exit_1(duly: Duly, unjudged: Settings) -> None:
+def test_what_a_worker_did_not_say_is_told_and_exit_1(duly: Duly, unjudged: WorkerSettings) -> None:
     result = duly("replay", "--topic", full_name(EVENTS, unjudged))
     assert result.exit_code == 1
     assert json.loads(result.stdout)["status"] == "passed"
@@ -211,14 +211,16 @@ def test_what_a_worker_did_not_say_is_told_and_exit_1(duly: Duly, unjudged: Sett
     assert result.stderr.endswith(": 1 implied by the log, never written\n")
 
 
-def test_a_record_that_is_no_verdict_is_told_and_exit_1(duly: Duly, unjudged: Settings) -> None:
+def test_a_record_that_is_no_verdict_is_told_and_exit_1(
+    duly: Duly, unjudged: WorkerSettings
+) -> None:
     send(Sent(VERDICTS, PARTITION, b"k", b"nonsense"))
     result = duly("replay", "--topic", full_name(EVENTS, unjudged))
     assert result.exit_code == 1
     assert "error: unexpected: a record: it is not a verdict (" in result.stderr
 
 
-def test_a_record_that_is_no_definition_is_noted(duly: Duly, unjudged: Settings) -> None:
+def test_a_record_that_is_no_definition_is_noted(duly: Duly, unjudged: WorkerSettings) -> None:
     send(Sent(DEFINITIONS, 0, b"pair", b"nonsense"))
     result = duly("replay", "--topic", full_name(EVENTS, unjudged))
     assert "note: definitions, offset 2: left out: " in result.stderr

@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from streams.flows.files import parse_flow
 from streams.flows.publishing import publish
 from streams.kafka.topics import ensure_topics
-from streams.settings.worker import Settings
+from streams.settings.worker import WorkerSettings
 from tests.support.worker_process import ROOT, WorkerProcess
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Deployment:
         given = {
             name.removeprefix("DULY_").lower(): value for name, value in self.environment.items()
         }
-        self.settings = Settings.model_validate(given)
+        self.settings = WorkerSettings.model_validate(given)
 
     def worker(self, **settings: str) -> WorkerProcess:
         """Return a worker that is yet to be started."""

@@ -44,7 +44,7 @@ class Log:
     def generation(self) -> int:
         return 7
 
-    def committed(self, _partition: int) -> int:
+    def committed(self, partition: int) -> int:
         return self.committed_offset
 
     def pause(self, partition: int) -> None:
@@ -101,7 +101,7 @@ class Neighbours:
         self.may_open.set()
         self.opening = asyncio.Event()
 
-    async def wait_until_can_open(self, _timestamp_ns: int) -> None:
+    async def wait_until_can_open(self, timestamp_ns: int) -> None:
         self.opening.set()
         await self.may_open.wait()
 

@@ -17,7 +17,7 @@ from schemas.headers import GENERATION, PRODUCED_AT
 from schemas.partitioning import murmur2_partition
 from schemas.v1.dead_letter import DeadLetter
 from streams.faust_batches.lease import SESSION_SHARE
-from streams.worker.process import STOP_TIMEOUT_S
+from streams.faust_batches.worker import STOP_TIMEOUT_S
 from tests.support.kafka_records import event
 from tests.support.workers import DULY, PARTITIONS, now_ms, shop, worker
 
