@@ -39,7 +39,7 @@ EXIT_INTERNAL = 70
 
 
 class DulyError(Exception):
-    """What went wrong, where, and what to do, in words for the person who runs the process."""
+    """Base of all errors; the message says what went wrong, where, and what to do."""
 
     exit_code = EXIT_INTERNAL
 

@@ -44,11 +44,11 @@ def diff(
 
         duly flow diff shop@95903e2d5dd08c1a shop@0f2b3c4d5e6f7081 --json
     """
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
     from streams.flows.changes import changes
     from streams.flows.sources import load_definitions
 
-    sides = asyncio.run(load_definitions(before, after, settings=command_settings()))
+    sides = asyncio.run(load_definitions(before, after, settings=worker_settings()))
     if any(side.is_file for side in sides):
         sides = [side.published_only() for side in sides]
     first, second = sides

@@ -33,12 +33,12 @@ def graph(
 
         duly flow graph shop --mermaid > shop.mmd
     """
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
     from streams.flows.drawing import draw_mermaid, draw_text
     from streams.flows.graph_text import in_ascii
     from streams.flows.sources import load_definitions
 
-    (loaded,) = asyncio.run(load_definitions(source, settings=command_settings()))
+    (loaded,) = asyncio.run(load_definitions(source, settings=worker_settings()))
     if mermaid:
         print_lines(draw_mermaid(loaded.definition))
         return

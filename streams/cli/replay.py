@@ -243,11 +243,11 @@ def _compare(
 
 
 def _settings_of(topic: str) -> WorkerSettings:
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
     from streams.replay.topic import settings_of_topic
 
     try:
-        return settings_of_topic(topic, command_settings())
+        return settings_of_topic(topic, worker_settings())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""A server process that we own: it writes to a log file and never outlives us."""
+"""Server process that never outlives its parent; its output goes to a log file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ServerProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there, be it frozen."""
+        """True while the process exists, also frozen."""
         return self._process is not None and self._process.poll() is None
 
     @property

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FaustEventsLog:
-    """Kafka, as the owners of partitions use it: what the consumer and the producer of an app do for them.
+    """Consumer and producer of an app, as the owners of partitions use them.
 
     Both are there once the app has started, and not before.
 

@@ -1,4 +1,4 @@
-"""Faust's aiokafka transport, with one Faust message for each *batch of records* of a partition.
+"""Batch transport: Faust's on aiokafka, with one message for each *batch of records* of a partition.
 
 One Faust message costs 150-350 µs, whatever is in it. Faust stays in charge of the group, of
 assignment, table recovery and commits; only the unit that it moves is larger. It is plugged in

@@ -24,7 +24,7 @@ class OutRecord(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """Where acknowledged records stand: the offset of the last one, and the batch's timestamp."""
+    """Place of acknowledged records: the offset of the last one, and the batch's timestamp."""
 
     last_offset: int
     timestamp_ms: int

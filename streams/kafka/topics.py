@@ -1,4 +1,4 @@
-"""Creates the topics that are missing and refuses those that would judge runs wrongly.
+"""Topics at the start of a worker: missing ones are created, unsuitable ones refused.
 
 An existing topic is never changed: its partition count and its clock are promises to all that
 wrote to it before.

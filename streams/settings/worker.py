@@ -140,6 +140,3 @@ def load_worker_settings() -> WorkerSettings:
         SettingsError: names every variable that is wrong, and why.
     """
     return read_environment(WorkerSettings)
-
-
-Settings, load_settings = WorkerSettings, load_worker_settings

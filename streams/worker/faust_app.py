@@ -12,9 +12,9 @@ import faust
 from streams.errors import SettingsError
 from streams.faust_batches.credentials import faust_brokers, faust_credentials
 from streams.faust_batches.table_manager import PromptTableManager
+from streams.faust_batches.worker import Worker
 from streams.kafka.topics import ensure_topics
 from streams.log import get_logger
-from streams.worker.process import Worker
 from streams.worker.start_position import commit_start_position
 
 if TYPE_CHECKING:

@@ -97,3 +97,13 @@ def test_a_wrong_setting_is_exit_2_with_its_name(
     result = duly("config", "show")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "DULY_PARTITIONS" in result.stderr
+
+
+def test_a_command_that_needs_kafka_alone_is_not_stopped_by_a_wrong_setting_of_the_worker(
+    duly: Duly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DULY_WINDOW_MS", "soon")
+    monkeypatch.setenv("DULY_BROKER", "127.0.0.1:1")
+    result = duly("topics", "plan")
+    assert result.exit_code == 4
+    assert "no Kafka broker serves us" in result.stderr

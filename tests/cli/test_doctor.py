@@ -14,10 +14,11 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import DEFINITIONS, EVENTS
 from streams.agents.events.decoder import is_clock_record
-from streams.cli.doctor.broker import release_of
-from streams.cli.doctor.clock import Offset, judge_offset
+from streams.cli.doctor.clock import judge_offset
 from streams.cli.doctor.definitions import check_definitions
 from streams.engine.definitions.definition import Definition
+from streams.kafka.broker_release import release_of
+from streams.kafka.clock_offset import ClockOffset
 from streams.kafka.topics import admin_client, describe_topics, full_name
 from streams.settings.worker import load_worker_settings
 from tests.cli.test_flow_graph import learned
@@ -280,18 +281,26 @@ BEHIND = "the broker's clock is 1500 ms behind this machine's (± 5 ms)"
 @pytest.mark.parametrize(
     ("offset", "level", "message"),
     [
-        (Offset(0.4, 1.2), "ok", "the broker's clock is 0 ms ahead of this machine's (± 1 ms)"),
-        (Offset(-900, 5), "ok", "the broker's clock is 900 ms behind this machine's (± 5 ms)"),
-        (Offset(1003, 5), "ok", "the broker's clock is 1003 ms ahead of this machine's (± 5 ms)"),
         (
-            Offset(-1500, 5),
+            ClockOffset(0.4, 1.2),
+            "ok",
+            "the broker's clock is 0 ms ahead of this machine's (± 1 ms)",
+        ),
+        (ClockOffset(-900, 5), "ok", "the broker's clock is 900 ms behind this machine's (± 5 ms)"),
+        (
+            ClockOffset(1003, 5),
+            "ok",
+            "the broker's clock is 1003 ms ahead of this machine's (± 5 ms)",
+        ),
+        (
+            ClockOffset(-1500, 5),
             "warning",
             f"{BEHIND}; that is more than half of DULY_CLOCK_TOLERANCE_MS: is NTP running on both?",
         ),
     ],
 )
 def test_clocks_may_differ_by_half_of_what_is_tolerated(
-    offset: Offset, level: str, message: str
+    offset: ClockOffset, level: str, message: str
 ) -> None:
     assert judge_offset(offset, tolerance_ms=2000) == ("clock", level, message)
 

@@ -22,16 +22,14 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from mode import Worker as ModeWorker
 
-from streams.faust_batches.consumer import (
-    BatchConsumer,
-    BatchConsumerThread,
-    BatchSchema,
-    RecordsAsParsed,
-)
+from streams.faust_batches.commits import CommitsInOrder
+from streams.faust_batches.consumer import BatchConsumer, BatchSchema
+from streams.faust_batches.consumer_thread import BatchConsumerThread, RecordsAsParsed
 from streams.faust_batches.producer import BatchProducer
 from streams.faust_batches.run_table import RECOVERY_BUFFER_SIZE, RunStore, RunTable
+from streams.faust_batches.runs_in_memory import RunsInMemory
 from streams.faust_batches.transport import BatchTransport
-from streams.worker.process import Worker
+from streams.faust_batches.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,17 +93,15 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
             driver.Consumer,
             [
                 "_new_consumer_thread",
-                "_add_gap",
-                "_new_offset",
                 "create_topic",
                 "getmany",
                 "on_buffer_drop",
                 "on_buffer_full",
                 "perform_seek",
                 "resume_partitions",
-                "wait_empty",
             ],
         ),
+        (CommitsInOrder, driver.Consumer, ["_add_gap", "_new_offset", "wait_empty"]),
         (
             BatchConsumerThread,
             driver.AIOKafkaConsumerThread,
@@ -127,6 +123,7 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
                 "set_persisted_offset",
             ],
         ),
+        (RunsInMemory, Store, ["backup_partition", "restore_backup"]),
         (RunTable, faust.Table, ["_new_store_by_url"]),
         (Worker, faust.Worker, ["execute_from_commandline", "stop"]),
     ],

@@ -15,7 +15,8 @@ from faust.types import TP
 
 from schemas.topics import VERDICTS
 from streams.errors import LeaseLost, UnreadableRecords
-from streams.faust_batches.consumer import FETCH_MAX_WAIT_MS, BatchConsumer, BatchConsumerThread
+from streams.faust_batches.consumer import BatchConsumer
+from streams.faust_batches.consumer_thread import FETCH_MAX_WAIT_MS, BatchConsumerThread
 from streams.faust_batches.lease import Lease
 from streams.faust_batches.transport import batch_consumer, batch_producer, use_batch_transport
 from streams.kafka.rows import Appended, OutRecord

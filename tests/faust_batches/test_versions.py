@@ -36,7 +36,10 @@ def test_what_is_installed_here_is_right() -> None:
 
 
 def test_every_package_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.faust_batches.versions.version", lambda _name: "0.0.1")
+    def version(_name: str) -> str:
+        return "0.0.1"
+
+    monkeypatch.setattr("streams.faust_batches.versions.version", version)
     with pytest.raises(WrongVersion) as refused:
         check_versions()
     assert str(refused.value).endswith(

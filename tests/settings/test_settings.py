@@ -1,4 +1,4 @@
-"""WorkerSettings: what is read, what is refused, and that every one is documented."""
+"""Settings: what is read, what is refused, and that every one is documented."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from streams.kafka.topic_reader import open_reader, topic_partitions
 from streams.kafka.topics import full_name
-from streams.settings.worker import load_settings
+from streams.settings.kafka import load_kafka_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ def write(records: Iterable[Sent]) -> None:
     """
 
     async def send() -> None:
-        settings = load_settings()
+        settings = load_kafka_settings()
         producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker)
         async with producer:
             for record in records:
@@ -57,7 +57,7 @@ def read(topic: Topic) -> list[Any]:
     """Return all `aiokafka.ConsumerRecord`s of a topic, partition by partition."""
 
     async def collect() -> list[Any]:
-        settings = load_settings()
+        settings = load_kafka_settings()
         async with open_reader(settings) as reader:
             return [
                 record

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-    from streams.agents.events.backlog import Batch
+    from streams.agents.events.backlog import FetchedBatch
     from streams.agents.events.context import WorkerContext
     from streams.engine.definitions.registry import Definitions
     from streams.faust_batches.run_table import RunStore, RunTable
@@ -58,7 +58,7 @@ class AssignedPartitions:
         self._rebalance_began: float | None = None
         self._is_open = False  # assigned and recovered; a worker may have no partition
 
-    def deliver(self, batch: Batch) -> None:
+    def deliver(self, batch: FetchedBatch) -> None:
         """Give a batch to the owner of its partition; without one it is another worker's."""
         owner = self._owners.get(batch.message.partition)
         if owner is not None:

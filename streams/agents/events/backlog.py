@@ -23,7 +23,7 @@ JUDGED_AT_ONCE = 8_000
 all of them. More would keep the other partitions waiting for longer than a deadline may be late."""
 
 
-class Batch(Protocol):
+class FetchedBatch(Protocol):
     """A fetched batch, as Faust delivers it (`faust.Event`)."""
 
     message: Any
@@ -45,7 +45,7 @@ class Backlog:
     def __init__(self, number: int, log: EventsLog) -> None:
         self._number = number
         self._log = log
-        self._waiting: Mailbox[Batch] = Mailbox()
+        self._waiting: Mailbox[FetchedBatch] = Mailbox()
         self._batches = 0
         self._is_paused = False
         self._drained = asyncio.Event()
@@ -55,10 +55,10 @@ class Backlog:
 
     @property
     def is_drained(self) -> bool:
-        """Whether there is no batch between fetch and commit."""
+        """True if no batch is between fetch and commit."""
         return self._drained.is_set()
 
-    def put(self, batch: Batch) -> None:
+    def put(self, batch: FetchedBatch) -> None:
         """Add the next batch of the log; pauses the partition when there are enough."""
         self.records += len(batch.message.value)
         self._batches += 1
@@ -68,7 +68,7 @@ class Backlog:
             self._is_paused = True
             self._log.pause(self._number)
 
-    async def take(self) -> list[Batch]:
+    async def take(self) -> list[FetchedBatch]:
         """Return the next batches of the log, as many as are judged together."""
         batches = [await self._waiting.take()]
         records = len(batches[0].message.value)
@@ -77,7 +77,7 @@ class Backlog:
             records += len(batch.message.value)
         return batches
 
-    def remove(self, batches: Iterable[Batch]) -> None:
+    def remove(self, batches: Iterable[FetchedBatch]) -> None:
         """Take out batches that are durable or given up; resumes the partition when there is room."""
         for batch in batches:
             self.records -= len(batch.message.value)

@@ -80,7 +80,7 @@ class ScriptEvaluator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the owners of all partitions share.
+    """The topics, the log and the services that the owners of all partitions share.
 
     Attributes:
         destinations: the topics that they write to.

@@ -1,4 +1,4 @@
-"""Effects of judged batches, as records: what is emitted, what is remembered.
+"""Effects of judged batches, made durable in an order that loses nothing.
 
 1. emit: dead letters, verdicts and learned definitions are written and acknowledged;
 2. remember: the new states of the runs are written to the changelog and acknowledged;
@@ -19,7 +19,7 @@ from streams.kafka.rows import NO_HEADERS, OutRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from streams.agents.events.backlog import Batch
+    from streams.agents.events.backlog import FetchedBatch
     from streams.agents.events.context import Destinations, EventsLog
     from streams.engine.records import Judged
     from streams.kafka.rows import Row
@@ -30,12 +30,12 @@ class Work(NamedTuple):
 
     judged: Judged
     dead_letters: list[OutRecord]
-    batches: Sequence[Batch]
+    batches: Sequence[FetchedBatch]
     """Committed when all of it is durable."""
 
 
 class Outbox:
-    """What leaves one partition.
+    """Writes the effects of one partition.
 
     Args:
         partition: its number; verdicts stand on the same number as their events.

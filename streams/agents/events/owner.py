@@ -32,7 +32,7 @@ from streams.log import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.agents.events.backlog import Batch
+    from streams.agents.events.backlog import FetchedBatch
     from streams.agents.events.context import WorkerContext
     from streams.agents.events.decoder import Decoded
     from streams.engine.partition import Partition
@@ -63,7 +63,7 @@ class PartitionOwner:
         )
         self._judged: Mailbox[Work] = Mailbox()
         self._emitted: Mailbox[list[Work]] = Mailbox()
-        self._at_hand: list[Batch] = []
+        self._at_hand: list[FetchedBatch] = []
         self._at_hand_since = 0.0
         self._tasks = SupervisedTasks(context.fail)
 
@@ -75,7 +75,7 @@ class PartitionOwner:
         self._tasks.run(self._remember_and_commit(), f"remember-{number}")
         self._tasks.run(self._timekeeper.keep(), f"keep-time-{number}")
 
-    def accept(self, batch: Batch) -> None:
+    def accept(self, batch: FetchedBatch) -> None:
         """Take the next batch of the log; never blocks, pauses the partition when it has enough."""
         self._timekeeper.fetched(batch)
         self._backlog.put(batch)
@@ -179,6 +179,6 @@ class PartitionOwner:
             self._context.metrics.sampled(last.event.ts, last.timestamp_ns)
 
 
-def _recorded_ns(batch: Batch) -> int:
+def _recorded_ns(batch: FetchedBatch) -> int:
     """Return when the oldest record of a batch was recorded."""
     return batch.message.value[0].timestamp * NS_PER_MS

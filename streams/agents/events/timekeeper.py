@@ -13,7 +13,7 @@ from streams.agents.events.decoder import CLOCK_HEADER
 from streams.kafka.rows import OutRecord
 
 if TYPE_CHECKING:
-    from streams.agents.events.backlog import Batch
+    from streams.agents.events.backlog import FetchedBatch
     from streams.agents.events.context import WorkerContext
     from streams.engine.partition import Partition
 
@@ -32,7 +32,7 @@ class Timekeeper:
         self._clock = ClockRecords()
         self._judged = asyncio.Event()
 
-    def fetched(self, batch: Batch) -> None:
+    def fetched(self, batch: FetchedBatch) -> None:
         """Take in a fetched batch: the broker's clock was at its last record."""
         self._clock.seen(batch.message.value[-1].timestamp * NS_PER_MS, time.time_ns())
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         StoredDeadLetter,
     )
     from streams.kafka.topic_reader import TopicReader
-    from streams.settings.worker import WorkerSettings
+    from streams.settings.kafka import KafkaSettings
 
 app = typer.Typer(
     name="dead-letters",
@@ -174,7 +174,7 @@ def retry(
 
 
 async def _newest(
-    settings: WorkerSettings, wanted: DeadLetterFilter, limit: int
+    settings: KafkaSettings, wanted: DeadLetterFilter, limit: int
 ) -> NewestDeadLetters:
     from streams.kafka.dead_letter_reader import NewestDeadLetters, read_dead_letters
     from streams.kafka.topic_reader import open_reader
@@ -186,7 +186,7 @@ async def _newest(
     return newest
 
 
-async def _by_id(settings: WorkerSettings, ids: Sequence[DeadLetterId]) -> list[StoredDeadLetter]:
+async def _by_id(settings: KafkaSettings, ids: Sequence[DeadLetterId]) -> list[StoredDeadLetter]:
     from streams.kafka.dead_letter_reader import dead_letters_by_id
     from streams.kafka.topic_reader import open_reader
 
@@ -195,7 +195,7 @@ async def _by_id(settings: WorkerSettings, ids: Sequence[DeadLetterId]) -> list[
 
 
 async def _retry(
-    settings: WorkerSettings,
+    settings: KafkaSettings,
     ids: Sequence[DeadLetterId],
     wanted: DeadLetterFilter,
     *,
@@ -227,7 +227,7 @@ async def _retry(
 
 
 async def _all_by_id(
-    reader: TopicReader, settings: WorkerSettings, ids: Sequence[DeadLetterId]
+    reader: TopicReader, settings: KafkaSettings, ids: Sequence[DeadLetterId]
 ) -> AsyncIterator[StoredDeadLetter]:
     from streams.kafka.dead_letter_reader import dead_letters_by_id
 

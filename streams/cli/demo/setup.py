@@ -1,4 +1,4 @@
-"""WorkerSettings, topics and files of one demo."""
+"""Settings, topics and files of one demo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.topics import TOPICS
-from streams.cli.kafka import command_settings
+from streams.cli.kafka import worker_settings
 from streams.cli.local.setup import broker_environment
 from streams.errors import DemoFailed
 from streams.kafka.topics import admin_client, full_name
@@ -56,7 +56,7 @@ def demo_settings(broker: Broker, folder: Path) -> WorkerSettings:
         "DULY_LOG_FORMAT": "json",
         "DULY_WEB_PORT": "0",
     }
-    return command_settings()
+    return worker_settings()
 
 
 def shop_command() -> list[str | Path]:

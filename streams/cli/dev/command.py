@@ -53,13 +53,13 @@ def dev(
 
 def _settings(broker: Broker, folder: Path) -> WorkerSettings:
     """Set the environment variables that this process and the worker need for the broker."""
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
 
     os.environ |= broker_environment(broker) | {"DULY_LOG_FORMAT": "console"}
     os.environ.setdefault("DULY_STATE_DIR", str(folder))
     if broker.kind != BrokerChoice.external:
         os.environ.setdefault("DULY_PARTITIONS", str(PARTITIONS))
-    return command_settings()
+    return worker_settings()
 
 
 async def _run(local: LocalSetup, paths: list[Path], settings: WorkerSettings) -> None:

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaProducer
-
-from schemas.topics import EVENTS
-from streams.agents.events.decoder import CLOCK_HEADER
 from streams.cli.doctor.findings import Finding
-from streams.kafka.broker_errors import broker_errors
-from streams.kafka.client import client_options
-from streams.kafka.topics import full_name
+from streams.kafka.clock_offset import measure_clock_offset
 
 if TYPE_CHECKING:
+    from streams.kafka.clock_offset import ClockOffset
     from streams.settings.worker import WorkerSettings
-
-LOG_APPEND_TIME = 1
-SAMPLES = 3
-
-
-class Offset(NamedTuple):
-    """The broker's clock minus ours, and the error of that figure, in ms."""
-
-    ahead_ms: float
-    uncertainty_ms: float
 
 
 async def check_clock(settings: WorkerSettings) -> Finding:
     """Append clock records to the events topic, as workers do, and compare the broker's timestamps."""
-    offset = await _measure(settings)
+    offset = await measure_clock_offset(settings)
     if offset is None:
         message = (
             "the events topic has no LogAppendTime: deadlines depend on the clocks of producers"
@@ -39,7 +23,7 @@ async def check_clock(settings: WorkerSettings) -> Finding:
     return judge_offset(offset, tolerance_ms=settings.clock_tolerance_ms)
 
 
-def judge_offset(offset: Offset, *, tolerance_ms: int) -> Finding:
+def judge_offset(offset: ClockOffset, *, tolerance_ms: int) -> Finding:
     """Compare the clocks with the tolerance.
 
     Producers on this machine stamp events by its clock. Two of them may differ by the tolerance
@@ -55,33 +39,3 @@ def judge_offset(offset: Offset, *, tolerance_ms: int) -> Finding:
         return Finding("clock", "ok", message)
     advice = "that is more than half of DULY_CLOCK_TOLERANCE_MS: is NTP running on both?"
     return Finding("clock", "warning", f"{message}; {advice}")
-
-
-async def _measure(settings: WorkerSettings) -> Offset | None:
-    """Return the most certain of some samples; None if the broker sets no timestamps."""
-    producer: Any = AIOKafkaProducer(
-        **client_options(settings), acks="all", enable_idempotence=settings.idempotence
-    )
-    topic = full_name(EVENTS, settings)
-    with broker_errors(settings):
-        await producer.start()
-        try:
-            offsets = [await _sample(producer, topic) for _ in range(SAMPLES)]
-        finally:
-            await producer.stop()
-    known = [offset for offset in offsets if offset is not None]
-    return min(known, key=lambda offset: offset.uncertainty_ms) if known else None
-
-
-async def _sample(producer: Any, topic: str) -> Offset | None:
-    batch = producer.create_batch()  # `send` refuses a record without key and value
-    batch.append(timestamp=None, key=None, value=None, headers=[CLOCK_HEADER])
-    batch.close()
-    sent_ms = time.time() * 1000
-    written = await (await producer.send_batch(batch, topic, partition=0))
-    acknowledged_ms = time.time() * 1000
-    if written.timestamp_type != LOG_APPEND_TIME:
-        return None
-    # The broker's timestamp is cut to whole milliseconds.
-    stamped_ms, middle_ms = written.timestamp + 0.5, (sent_ms + acknowledged_ms) / 2
-    return Offset(stamped_ms - middle_ms, (acknowledged_ms - sent_ms) / 2 + 0.5)

@@ -68,12 +68,12 @@ def doctor(
 
 async def _examine(*, write: bool) -> list[Finding]:
     from streams.cli.doctor.machine import check_engines, check_settings, check_versions
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
 
     findings = [*check_versions(), *await check_engines(), *check_settings()]
     if _fails(findings, "settings"):
         return findings
-    return findings + await _examine_broker(command_settings(), write=write)
+    return findings + await _examine_broker(worker_settings(), write=write)
 
 
 async def _examine_broker(settings: WorkerSettings, *, write: bool) -> list[Finding]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
-from streams.cli.config import effective_settings, misspelt
 from streams.cli.doctor.findings import Finding
 from streams.cli.output import count_of
 from streams.engine.definitions.node import ENGINES
 from streams.errors import EngineUnavailable, SettingsError
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
+from streams.settings.effective import effective_settings, misspelt
 from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
