@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.figures import Latency
-from benchmarks.standard_job import TIMEOUT_MS, events
 from benchmarks.throughput import STALL_S
+from tests.support.figures import Latency
+from tests.support.standard_job import TIMEOUT_MS, events
 
 if TYPE_CHECKING:
-    from benchmarks.deployment import Deployment
+    from tests.support.installed_deployment import InstalledDeployment
 
 EVENTS_PER_SECOND = 2_000
 SLICE_S = 0.005
@@ -26,7 +26,7 @@ GRACE_MS = 1_000
 TAIL_S = (TIMEOUT_MS + GRACE_MS) / 1_000 + 2
 
 
-async def measure_latency(deployment: Deployment, seconds: float) -> list[Latency]:
+async def measure_latency(deployment: InstalledDeployment, seconds: float) -> list[Latency]:
     """Produce the job at a steady rate beside a running worker, and read its verdicts as they come.
 
     Of the runs some lack their last event: they time out under the load. When it ends, those that are open then are
@@ -58,7 +58,7 @@ async def measure_latency(deployment: Deployment, seconds: float) -> list[Latenc
 class _Watch:
     """Reads verdicts, and knows when the events that completed their runs were produced."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: InstalledDeployment) -> None:
         self._deployment = deployment
         self._moved = asyncio.Event()
         self.completed: dict[str, float] = {}
@@ -102,7 +102,7 @@ class _Watch:
             self.after_event.append(read_at - self.completed.pop(verdict["run_id"]))
 
 
-async def _produce(deployment: Deployment, seconds: float, watch: _Watch) -> None:
+async def _produce(deployment: InstalledDeployment, seconds: float, watch: _Watch) -> None:
     """Produce events, each at its time; that is when they happen, and what their deadlines run from."""
     job = events(round(seconds * EVENTS_PER_SECOND), time.time_ns())
     producer: Any = AIOKafkaProducer(bootstrap_servers=deployment.bootstrap, acks="all")

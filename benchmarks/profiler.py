@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from benchmarks.report import Row
+    from tests.support.report import Row
 
 SAMPLES_PER_SECOND = 200
 STOP_TIMEOUT_S = 30.0

@@ -1,4 +1,4 @@
-"""The producer SDK: tells Duly what a service does, and never stands in its way.
+"""Producer SDK: a service records its events with it; no call raises or blocks.
 
 from producer_sdk import NodeCondition, act, assert_, initialize, shutdown
 

@@ -1,4 +1,4 @@
-"""Log lines that would come again and again."""
+"""Limits repeated log lines to one in an interval."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Seldom:
-    """Lets a log line through once in an interval.
+class LogThrottle:
+    """Allows a log line once in an interval.
 
     Args:
         interval_s: seconds from one line to the next.
-        clock: tells the time in seconds, as `time.monotonic` does.
+        clock: returns the time in seconds, like `time.monotonic`.
     """
 
     def __init__(self, interval_s: float, clock: Callable[[], float]) -> None:
         self._interval_s = interval_s
         self._clock = clock
         self._next: float | None = None
-        # May be taken again by its own thread, which a signal handler interrupts anywhere.
+        # Reentrant: a signal handler may interrupt the thread that holds it.
         self._lock = threading.RLock()
 
     def __call__(self) -> bool:
-        """Say whether it is time for the line."""
+        """Return True if the line may be logged now."""
         with self._lock:
             now = self._clock()
             if self._next is not None and now < self._next:

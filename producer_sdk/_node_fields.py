@@ -1,18 +1,18 @@
-"""The fields by which a call describes its node, from what the caller passed to what is sent."""
+"""Node fields of a call: checks them and converts them to their wire form."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-from producer_sdk._capture import Kind, Scripts
+from producer_sdk._capture import Kind, ScriptCache
 from producer_sdk._errors import UsageError, closest, meant
 from producer_sdk._guard import guard
 from producer_sdk._types import NodeCondition
-from producer_sdk._wire import called, check_name, plain_object
+from producer_sdk._wire import called, check_name, json_object
 
 Field: TypeAlias = Callable[[str, Any], Any]
-"""Takes the name of a field and its value; returns what is sent, or raises UsageError."""
+"""Takes the name and value of a field; returns the wire form, or raises UsageError."""
 
 MAX_BRANCH_CHARS = 128
 MAX_DURATION_MS = 10 * 365 * 24 * 3_600_000
@@ -22,18 +22,18 @@ OPTION_RANGES = {
     "settle_ms": (0, MAX_DURATION_MS),
     "grace_ms": (1, MAX_DURATION_MS),
     "clock_tolerance_ms": (0, MAX_DURATION_MS),
-    "retention_ms": (0, MAX_DURATION_MS),
+    "forget_after_ms": (0, MAX_DURATION_MS),
     "max_events_per_run": (1, 1_000_000),
 }
-"""The flow options that are integers, with the least and the largest value of each."""
+"""Integer flow options with their smallest and largest value."""
 
-_scripts = Scripts()
+_scripts = ScriptCache()
 
 
 def add_fields(event: dict[str, Any], fields: Mapping[str, Any]) -> None:
-    """Add what a call said about its node to its event.
+    """Add the node fields of a call to its event.
 
-    A field that cannot be used is left out, counted and reported; the event is sent without it.
+    A field that cannot be used is left out, counted and logged; the event is sent without it.
     """
     for name, value in fields.items():
         if value is None:
@@ -47,15 +47,15 @@ def add_fields(event: dict[str, Any], fields: Mapping[str, Any]) -> None:
             event[name] = field(name, value)
         except UsageError as error:
             guard.report("fields_left_out", name, f"{error.message}; {name} was left out")
-        except Exception as error:  # noqa: BLE001 -- code of the host: a proxy without its context, say
+        except Exception as error:  # noqa: BLE001 -- host code, such as a proxy without its context
             message = f"{name} raised {type(error).__name__} when it was read; it was left out"
             guard.report("fields_left_out", name, message)
 
 
 def report_texts(texts: list[str]) -> None:
-    """Report values that JSON lacks; a validator will see texts where the caller had them."""
+    """Report values that JSON cannot express; a validator will see texts in their place."""
     more = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
-    message = f"{texts[0]}{more}; sent as text, which is what a validator sees"
+    message = f"{texts[0]}{more}; sent as text, and a validator sees the text"
     guard.report("values_made_strings", "data", message, count=len(texts))
 
 
@@ -130,7 +130,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _meta(name: str, value: Any) -> dict[str, Any]:
-    return plain_object(name, value, report_texts)
+    return json_object(name, value, report_texts)
 
 
 def _options(name: str, value: Any) -> dict[str, Any]:

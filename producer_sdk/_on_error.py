@@ -1,4 +1,4 @@
-"""`on_error`: the host's own function, told of whatever is lost."""
+"""`on_error`: a function of the host that is called at each loss."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ log = logging.getLogger("producer_sdk")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What `on_error` is told.
+    """A loss, or a failure that may lead to one; the argument of `on_error`.
 
     Attributes:
-        kind: the count of `Stats` that it belongs to; or `not_delivered` or `not_spooled`, by which
-            nothing is lost yet.
-        message: what was wrong and what to do; never a payload.
+        kind: the count of `Stats` that grew; or `not_delivered` or `not_spooled`, where nothing is
+            lost yet.
+        message: the problem and its remedy; never a payload.
         count: how many events, fields or values.
     """
 
@@ -28,14 +28,14 @@ class Problem:
 
 
 OnError: TypeAlias = Callable[[Problem], object]
-"""Called at once by the thread that notices, a caller's or the SDK's own; it must not wait."""
+"""Called at once by the thread that notices, a caller's or the SDK's own; it must not block."""
 
 
-class ErrorHook:
-    """Calls `on_error`, whatever it does.
+class OnErrorHook:
+    """Calls `on_error` and catches what it raises.
 
     Attributes:
-        function: what to call; None is nothing.
+        function: the function, None if the host gave none.
     """
 
     def __init__(self) -> None:
@@ -44,16 +44,16 @@ class ErrorHook:
         self._has_failed = False
 
     def __call__(self, kind: str, message: str, count: int = 1) -> None:
-        """Tell of a problem; one that the hook itself causes is not told again."""
+        """Call `on_error` with a problem, unless the call of `on_error` itself caused it."""
         function = self.function
-        if function is None or getattr(self._thread, "is_telling", False):
+        if function is None or getattr(self._thread, "is_calling", False):
             return
-        self._thread.is_telling = True
+        self._thread.is_calling = True
         try:
             function(Problem(kind, message, count))
         except Exception as error:  # noqa: BLE001 -- code of the host
             if not self._has_failed:
                 self._has_failed = True
-                log.warning("on_error raised %s (said once)", type(error).__name__)
+                log.warning("on_error raised %s (logged once)", type(error).__name__)
         finally:
-            self._thread.is_telling = False
+            self._thread.is_calling = False

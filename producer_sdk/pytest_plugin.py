@@ -1,7 +1,7 @@
-"""The pytest plugin: fixtures that judge what a test recorded, by the engine of the worker.
+"""pytest plugin: fixtures that judge recorded events with the worker's engine.
 
-pytest loads this module in every session in which Duly is installed. So it stands in the one package
-that nobody else has, and loads the judge by name, when a fixture is used.
+pytest loads this module in every session where Duly is installed. So it stands in the one package
+whose name nobody else has, and loads the engine by name when a fixture is used.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from streams.testing import FlowRun, Scripts, Verdict
+    from streams.testing import FlowRun, SyncSandbox, Verdict
 
 
 @pytest.fixture(scope="session")
-def duly_scripts() -> Generator[Scripts]:
-    """The sandbox that runs validators and filters, for the whole session."""
+def duly_scripts() -> Generator[SyncSandbox]:
+    """The sandbox for validators and filters, for the whole session."""
     try:
-        scripts: Scripts = _testing().Scripts()
+        sandbox: SyncSandbox = _testing().start_sandbox()
     except ImportError as error:
         pytest.fail(f"this fixture needs {error.name}: pip install 'duly[pytest]'", pytrace=False)
-    yield scripts
-    scripts.close()
+    with sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def flow_run(duly_scripts: Scripts) -> Generator[FlowRun]:
-    """What the test records with the SDK instead of sending it, and the verdicts on it."""
+def flow_run(duly_scripts: SyncSandbox) -> Generator[FlowRun]:
+    """The events that the test records with the SDK, and the verdicts on them."""
     with _testing().recorded_flow(duly_scripts) as run:
         yield run
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from streams.log import configure_logging, faust_logger, get_logger
-from streams.settings.worker import Settings
+from streams.settings.kafka import KafkaSettings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,7 +33,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def test_a_line_is_one_json_object_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging(Settings(log_format="json"))
+    configure_logging(KafkaSettings(log_format="json"))
     get_logger("streams.kafka.test").info("partitions assigned", partitions=[0, 1], generation=3)
     (line,) = lines(capsys)
     assert line.pop("ts").endswith("Z")
@@ -47,7 +47,7 @@ def test_a_line_is_one_json_object_on_stderr(capsys: pytest.CaptureFixture[str])
 
 
 def test_an_error_has_a_type_a_message_and_a_place(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging(Settings(log_format="json"))
+    configure_logging(KafkaSettings(log_format="json"))
     try:
         int("no number")
     except ValueError as error:
@@ -63,7 +63,7 @@ def error_of(text: str) -> ValueError:
 
 
 def test_lines_of_libraries_look_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging(Settings(log_format="json"))
+    configure_logging(KafkaSettings(log_format="json"))
     logging.getLogger("some.library").warning("%s is full", "disk")
     (line,) = lines(capsys)
     assert (line["level"], line["logger"], line["event"]) == (
@@ -77,7 +77,7 @@ def test_lines_of_libraries_look_the_same(capsys: pytest.CaptureFixture[str]) ->
 def test_libraries_that_would_show_payloads_are_kept_quiet_even_at_debug(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    configure_logging(Settings(log_format="json", log_level="debug"))
+    configure_logging(KafkaSettings(log_format="json", log_level="debug"))
     logging.getLogger(name).debug("Sending (key=%s value=%s)", b"k", b"secret")
     logging.getLogger(name).info("record %s", b"secret")
     logging.getLogger(name).warning("broker is away")
@@ -85,7 +85,7 @@ def test_libraries_that_would_show_payloads_are_kept_quiet_even_at_debug(
 
 
 def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging(Settings(log_format="json", log_level="warning"))
+    configure_logging(KafkaSettings(log_format="json", log_level="warning"))
     get_logger("test").info("nothing")
     assert lines(capsys) == []
 
@@ -93,11 +93,11 @@ def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str
 def test_auto_is_json_where_stderr_is_no_terminal_and_console_where_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure_logging(Settings(log_format="auto"))
+    configure_logging(KafkaSettings(log_format="auto"))
     get_logger("test").info("plain")
     assert [line["event"] for line in lines(capsys)] == ["plain"]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    configure_logging(Settings(log_format="auto"))
+    configure_logging(KafkaSettings(log_format="auto"))
     get_logger("test").info("for people", partition=3)
     shown = capsys.readouterr().err
     assert "for people" in shown

@@ -18,6 +18,7 @@ from streams.errors import (
     TopicMismatch,
     UnreadableRecords,
     UnreadableState,
+    WrongVersion,
     exit_code_of,
 )
 
@@ -78,6 +79,7 @@ def test_a_foreign_schemas_is_named_and_not_run(tmp_path: Path, kind: str) -> No
     [
         (SettingsError("x"), 2),
         (ShadowedPackage("x"), 2),
+        (WrongVersion("x"), 2),
         (BrokerUnavailable("x"), 4),
         (TopicMismatch("x"), 4),
         (UnreadableRecords("x"), 4),

@@ -1,4 +1,4 @@
-"""Writes docs/metrics.md from the list of metrics: `python -m tools.metrics_page [--check]`."""
+"""Writes docs/metrics.md from the registry of metrics: `python -m tools.metrics_page [--check]`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
 
-from streams.settings.worker import ENV_PREFIX, Settings
+from streams.settings.kafka import ENV_PREFIX
+from streams.settings.sections import SECTIONS
 from tools.pages import write_or_check
 
 if TYPE_CHECKING:
@@ -17,24 +18,34 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 
 INTRODUCTION = """\
-# Settings of the worker
+# Settings
 
-A worker is set up by environment variables alone. They are read once, when it starts; one that is
-wrong ends it with exit code 2 and a line that names the variable. The flow options among them
-are defaults: a flow's YAML, or the SDK, may set others. `duly worker` and `faust -A streams worker` read
-the same.
+Processes are set up by environment variables alone. They are read once, at the start; one that is
+wrong ends the process with exit code 2 and a line that names the variable. `duly config show` prints
+what is in effect. `duly worker` and `faust -A streams worker` read the same.
 
 This page is written by `python -m tools.settings_page`.
+"""
 
+TABLE = """
 | variable | value | default | meaning |
 |---|---|---|---|
 """
 
+FLOW_OPTIONS = """
+`DULY_WINDOW_MS` to `DULY_CLOSED` are defaults of flow options: a flow's YAML, or the SDK, may set others.
+"""
+
 
 def render_page() -> str:
-    """Return the page: every setting with its type, unit, default and a sentence."""
-    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
-    return INTRODUCTION + "".join(rows)
+    """Return the page: every setting with its type, unit, default and a sentence, by section."""
+    sections = [
+        f"\n## {section.title}\n\n{section.introduction}\n"
+        + TABLE
+        + "".join(_row(name, field) for name, field in section.fields.items())
+        for section in SECTIONS
+    ]
+    return INTRODUCTION + "".join(sections) + FLOW_OPTIONS
 
 
 def _row(name: str, field: FieldInfo) -> str:

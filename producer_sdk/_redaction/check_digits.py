@@ -1,4 +1,4 @@
-"""What a pattern cannot say: check digits, lengths and ranges of what it found.
+"""Checks of detector candidates: check digits, lengths and ranges.
 
 Each check takes a candidate and returns how many of its characters are the finding, 0 for none.
 """
@@ -29,7 +29,7 @@ _COUNTRIES_BY_IBAN_CHARS = {
     32: "LC",
     33: "RU",
 }
-"""As SWIFT's registry has them."""
+"""From SWIFT's registry of IBANs."""
 
 _IBAN_CHARS = {
     country: chars
@@ -50,23 +50,23 @@ _BRANDS = (
     (range(6440, 6600), {16, 19}),  # Discover
     (range(6200, 6300), {16, 19}),  # UnionPay
 )
-"""The first four digits of a brand's cards, and how many they have."""
+"""The first four digits of a brand's card numbers, and their lengths."""
 
 _LOCAL_IPV4 = {"0.0.0.0", "127.0.0.1", "255.255.255.255"}  # noqa: S104 -- nothing is bound here
 _IPV6_COLONS = 7
 _PHONE_DIGITS = range(8, 16)
 _LUHN = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-"""A digit doubled, its digits added."""
+"""The digit sum of each digit doubled."""
 
 
 def card(candidate: str) -> int:
-    """Accept a number of a card brand's range and length whose Luhn digit is right."""
+    """Accept a card number: range and length of a brand, and a valid Luhn digit."""
     digits = candidate.replace(" ", "").replace("-", "")
     return len(candidate) if _is_of_a_brand(digits) and _luhn(digits) else 0
 
 
 def iban(candidate: str) -> int:
-    """Accept an IBAN of its country's length whose check digits are right (ISO 7064, mod 97)."""
+    """Accept an IBAN: its country's length, and valid check digits (ISO 7064, mod 97)."""
     length = _IBAN_CHARS.get(candidate[:2], 0)
     end, found = 0, ""
     for end, char in enumerate(candidate):  # noqa: B007 -- read below
@@ -82,17 +82,17 @@ def iban(candidate: str) -> int:
 
 
 def phone(candidate: str) -> int:
-    """Accept as many digits as E.164 has, those of a national number included."""
+    """Accept a number of digits that E.164 allows; national numbers are included."""
     return len(candidate) if sum(map(str.isdigit, candidate)) in _PHONE_DIGITS else 0
 
 
 def ipv4(candidate: str) -> int:
-    """Accept any address but those that every machine has."""
+    """Accept any address except those that every machine has."""
     return 0 if candidate in _LOCAL_IPV4 else len(candidate)
 
 
 def ipv6(candidate: str) -> int:
-    """Accept an address, but not `::` and `::1`, which every machine has."""
+    """Accept any address except `::` and `::1`, which every machine has."""
     address = (
         candidate.rstrip(":") if candidate.endswith(":") and candidate[-2:] != "::" else candidate
     )
@@ -106,12 +106,12 @@ def ipv6(candidate: str) -> int:
 
 
 def has_digit(candidate: str) -> int:
-    """Accept what has a digit: a drawn token nearly always has, a word has none."""
+    """Accept text with a digit: a random token nearly always has one, a word has none."""
     return len(candidate) if any(map(str.isdigit, candidate)) else 0
 
 
 def user_and_password(candidate: str) -> int:
-    """Accept the base64 of a user name and a password: a colon is in it."""
+    """Accept the base64 of `user:password`."""
     try:
         decoded = base64.b64decode(candidate + "=" * (-len(candidate) % 4), validate=True)
     except binascii.Error:

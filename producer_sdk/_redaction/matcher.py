@@ -1,4 +1,4 @@
-"""Finds what rules describe: first whether any is worth a search, then where it is."""
+"""Searches texts with the detectors: first the gates of each, then its pattern."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SOLID_SIGNS = _DIGITS + _CAPITALS + _CAPITALS.lower()
 _TOKEN_SIGNS = _SOLID_SIGNS + b"_-.~+/="
 
 _SIGNS = (b"_", b"-", b".")
-"""Many texts lack some of these, and with a sign all needles that have it in them."""
+"""Many texts have none of one of these, which rules out all needles that contain it."""
 
 
 def _all_as(sign: bytes, of: bytes) -> bytes:
-    """Return the table by which each of some bytes becomes one."""
+    """Return a translation table that replaces each of some bytes by `sign`."""
     return bytes.maketrans(of, sign * len(of))
 
 
@@ -37,35 +37,35 @@ _VIEWS: dict[View, tuple[bytes | None, bytes]] = {
     "digits": (_all_as(b"0", _DIGITS), b" -.()/"),
     "unhexed": (None, _HEX_DIGITS),
 }
-"""How each view but `lower` is made of a text: what its bytes become, and which go."""
+"""The views except `lower`, as arguments of `translate`: replaced bytes, deleted bytes."""
 
 
-class Scanner:
-    """Searches texts by rules.
+class Matcher:
+    """Finds the rules whose gates are open for an event.
 
-    Most events hold nothing of interest. To see that takes a few passes over the bytes of the
-    whole event, by `in` and `translate`, each many times as fast as a search by a pattern.
+    Most events have no findings. To see that takes a few passes over the bytes of the whole event
+    with `in` and `translate`, each many times as fast as a regular expression.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = rules
         self._always = [number for number, rule in enumerate(rules) if not rule.gates]
-        self._places = _places(rules)
+        self._gate_tree = _gate_tree(rules)
 
-    def worth_a_search(self, encoded: bytes, lower: bytes) -> list[Rule]:
-        """Return the rules that may find something in texts of an encoded event.
+    def rules_to_search(self, encoded: bytes, lower: bytes) -> list[Rule]:
+        """Return the rules that may find something in an encoded event.
 
         Args:
             encoded: JSON.
-            lower: the same in small letters.
+            lower: the same in lower case.
         """
         found = set(self._always)
-        _open(self._places, _Views(encoded, lower), found)
+        _open(self._gate_tree, _Views(encoded, lower), found)
         return [self._rules[number] for number in sorted(found)]
 
 
 class _Views(dict["View", bytes]):
-    """The views of a text, each made when it is first looked at."""
+    """The views of a text, each made when it is first needed."""
 
     def __init__(self, encoded: bytes, lower: bytes) -> None:
         self["lower"] = lower
@@ -77,21 +77,21 @@ class _Views(dict["View", bytes]):
         return made
 
 
-class _Place(NamedTuple):
-    """A gate in its view, the numbers of the rules that it opens, and the gates behind it."""
+class _GateNode(NamedTuple):
+    """A gate, the numbers of the rules that it opens, and the gates behind it."""
 
     needle: bytes
     pattern: re.Pattern[bytes] | None
     rules: list[int]
-    behind: _Places
+    behind: _GateTree
 
 
-_Places: TypeAlias = "list[tuple[View, list[_Place]]]"
+_GateTree: TypeAlias = "list[tuple[View, list[_GateNode]]]"
 
 
-def _open(places: _Places, views: _Views, found: set[int]) -> None:
+def _open(tree: _GateTree, views: _Views, found: set[int]) -> None:
     """Add the numbers of the rules whose gates are open."""
-    for view, of_view in places:
+    for view, of_view in tree:
         text = views[view]
         for needle, pattern, rules, behind in of_view:
             if needle in text and (pattern is None or pattern.search(text)):
@@ -99,8 +99,8 @@ def _open(places: _Places, views: _Views, found: set[int]) -> None:
                 _open(behind, views, found)
 
 
-def _places(rules: Sequence[Rule]) -> _Places:
-    """Return the gates of rules, those that others are behind only once."""
+def _gate_tree(rules: Sequence[Rule]) -> _GateTree:
+    """Return the gates of rules as a tree, so that a gate in front of several is tested once."""
     opened: dict[Gate, list[int]] = {}
     for number, rule in enumerate(rules):
         for gate in map(_behind_its_sign, rule.gates):
@@ -110,17 +110,17 @@ def _places(rules: Sequence[Rule]) -> _Places:
     return _behind(None, opened)
 
 
-def _behind(gate: Gate | None, opened: Mapping[Gate, list[int]]) -> _Places:
-    places: dict[View, list[_Place]] = {}
+def _behind(gate: Gate | None, opened: Mapping[Gate, list[int]]) -> _GateTree:
+    places: dict[View, list[_GateNode]] = {}
     for own, rules in opened.items():
         if own.behind == gate:
-            place = _Place(own.needle, own.pattern, rules, _behind(own, opened))
+            place = _GateNode(own.needle, own.pattern, rules, _behind(own, opened))
             places.setdefault(own.view, []).append(place)
     return list(places.items())
 
 
 def _behind_its_sign(gate: Gate) -> Gate:
-    """Put a gate that is one of many behind a sign of its needle, if it has one."""
+    """Put a gate that has a gate in front behind one more: a sign in its needle, if there is one."""
     sign = next((sign for sign in _SIGNS if sign in gate.needle), None)
     if gate.behind is None or sign is None:
         return gate
@@ -134,12 +134,12 @@ def _before(gate: Gate) -> Iterator[Gate]:
 
 
 def replace(rule: Rule, text: str, instead: Callable[[Rule, str], str]) -> str:
-    """Return a text with what a rule finds in it replaced.
+    """Return a text with the findings of a rule replaced.
 
     Args:
-        rule: what to find.
+        rule: the rule.
         text: the text.
-        instead: returns what stands in the place of a finding.
+        instead: returns the replacement of a finding.
     """
     parts: list[str] = []
     done = position = 0
@@ -147,7 +147,7 @@ def replace(rule: Rule, text: str, instead: Callable[[Rule, str], str]) -> str:
         start, end = match.span(rule.group)
         if rule.check is not None:
             end = start + rule.check(text[start:end])
-        if end <= start:  # none after all, but one may begin inside of it
+        if end <= start:  # no finding, but one may begin inside the candidate
             position = match.start() + 1
             continue
         parts += (text[done:start], instead(rule, text[start:end]))

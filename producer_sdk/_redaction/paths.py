@@ -1,4 +1,4 @@
-"""Places in data that are told by name: keys at any depth, and paths from the top."""
+"""Keys at any depth, and paths from the top, whose values are redacted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ANY, ITEM, END = "*", "[]", ""
-"""In a path: any key, any item of a list; in the tree of paths: its end."""
+"""In a path: any key, any item of a list; in the tree of paths: the end of a path."""
 
 Tree: TypeAlias = "dict[str, Tree]"
 
@@ -22,29 +22,29 @@ _QUOTE = b'"'
 
 
 def squeeze(key: str) -> str:
-    """Return a key as keys are compared."""
+    """Return a key in the form in which keys are compared."""
     return key.lower().translate(str.maketrans("", "", _NOT_COMPARED.decode()))
 
 
 class Keys:
-    """Names of keys, and how they look in JSON."""
+    """Names of keys, plain and as they appear in JSON."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {squeeze(name): name for name in names}
         self._in_json = {_in_json(name).lower() for name in self._names}
 
     def may_be_in(self, lower: bytes) -> bool:
-        """Say whether any of the keys may be in JSON that is in small letters."""
-        # Texts are taken for keys too: to sort them out costs more than a search in vain.
+        """Return True if any of the keys may be in lower-case JSON."""
+        # Texts are taken for keys too: to tell them apart costs more than a needless search.
         return not self._in_json.isdisjoint(lower.translate(None, _NOT_COMPARED).split(_QUOTE))
 
     def named(self, key: str) -> str | None:
-        """Return the name by which a key was given, None if it was not."""
+        """Return the configured name that matches a key, None if none does."""
         return self._names.get(squeeze(key))
 
 
 class Paths:
-    """Paths, as a tree that is walked along with the data."""
+    """Paths as a tree, which is walked together with the data."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self.tree: Tree = {}
@@ -53,13 +53,13 @@ class Paths:
             self._add(path)
 
     def may_be_in(self, encoded: bytes) -> bool:
-        """Say whether any of the places can be in JSON."""
+        """Return True if any of the paths may be in JSON."""
         return any(needle in encoded for needle in self._needles)
 
     def _add(self, path: str) -> None:
         steps = path.replace(ITEM, f".{ITEM}").split(".")
         if END in steps:
-            raise UsageError("redact", f"{path!r} is no path; write it as in items[].serial")
+            raise UsageError("redact", f"{path!r} is not a path; write it like items[].serial")
         tree = self.tree
         for step in steps:
             tree = tree.setdefault(step, {})
@@ -69,11 +69,11 @@ class Paths:
 
 
 def below(trees: list[Tree], step: str) -> list[Tree]:
-    """Return the trees of paths that lead on through a step: a key, or `ITEM`."""
+    """Return the subtrees below one step: a key, or `ITEM`."""
     steps = (step,) if step == ITEM else (step, ANY)
     return [tree[name] for tree in trees for name in steps if name in tree]
 
 
 def _in_json(key: str) -> bytes:
-    """Return how a key looks in JSON, without its quotes."""
+    """Return a key as it appears in JSON, without quotes."""
     return orjson.dumps(key)[1:-1]

@@ -1,4 +1,4 @@
-"""Folders of segments, each of which one process has to itself for as long as it lives."""
+"""Folder of segments with a file lock: one process owns it for as long as it lives."""
 
 from __future__ import annotations
 
@@ -17,83 +17,87 @@ _LOCK = "lock"
 _ATTEMPTS = 10
 
 
-class Claim:
-    """A folder and the lock that makes it ours; the kernel frees the lock of a process that dies.
+class LockedFolder:
+    """A folder that this process has locked; the kernel frees the lock of a process that dies.
 
     Attributes:
-        folder: where the segments are.
+        path: the folder, with the segments in it.
     """
 
     def __init__(self, folder: Path, lock: int) -> None:
-        self.folder = folder
+        self.path = folder
         self._lock: int | None = lock
 
     @classmethod
-    def make(cls, root: Path) -> Claim:
-        """Make a folder of one's own.
+    def make(cls, root: Path) -> LockedFolder:
+        """Make a new folder and lock it.
 
         Raises:
-            OSError: there can be none.
+            OSError: no folder can be made or locked.
         """
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
-            # By time, so that of two that are found the older one is sent first.
+            # Named by time: of two abandoned folders, the older one is sent first.
             folder = root / f"{time.time_ns()}-{os.getpid()}-{secrets.token_hex(2)}"
             folder.mkdir(mode=0o700)
-            with contextlib.suppress(FileNotFoundError):  # taken for an abandoned one just now
-                claim = cls._locked(folder, os.O_CREAT)
-                if claim is not None:
-                    return claim
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # another process took it for an abandoned one just now
+                locked = cls._locked(folder, os.O_CREAT)
+                if locked is not None:
+                    return locked
         raise OSError(f"no folder could be locked in {root}")
 
     @classmethod
-    def abandoned(cls, root: Path) -> Iterator[Claim]:
-        """Take, one by one, the folders whose processes have ended, the oldest first."""
+    def abandoned(cls, root: Path) -> Iterator[LockedFolder]:
+        """Lock, one by one, the folders whose processes have ended, the oldest first."""
         with contextlib.suppress(OSError):
             for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-                claim = cls._taken(folder)
-                if claim is not None:
-                    yield claim
+                locked = cls._taken(folder)
+                if locked is not None:
+                    yield locked
 
     def segments(self) -> list[Path]:
-        """Return the segments that are there, the oldest first."""
-        return sorted(self.folder.glob("*.jsonl"))
+        """Return the paths of the segments, the oldest first."""
+        return sorted(self.path.glob("*.jsonl"))
 
     def release(self) -> None:
-        """Let go of the folder, and remove it if nothing is left in it."""
+        """Release the lock; remove the folder if it has no segments."""
         lock, self._lock = self._lock, None
         if lock is None:
             return
         if not self.segments():
             with contextlib.suppress(OSError):
-                (self.folder / _LOCK).unlink()
-                self.folder.rmdir()
+                (self.path / _LOCK).unlink()
+                self.path.rmdir()
         os.close(lock)
 
     def leave_to_parent(self) -> None:
-        """Let go of the lock in a forked child, which shares it: it stays with the parent."""
+        """Close the lock in a forked child, which shares it; it stays with the parent."""
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
 
     @classmethod
-    def _taken(cls, folder: Path) -> Claim | None:
+    def _taken(cls, folder: Path) -> LockedFolder | None:
         try:
             return cls._locked(folder, 0)
         except FileNotFoundError:
             with contextlib.suppress(OSError):
-                folder.rmdir()  # its process ended before it had locked it
+                folder.rmdir()  # its process ended before it could lock it
         except OSError:
             pass
         return None
 
     @classmethod
-    def _locked(cls, folder: Path, flags: int) -> Claim | None:
+    def _locked(cls, folder: Path, flags: int) -> LockedFolder | None:
         path = folder / _LOCK
         lock = os.open(path, os.O_RDWR | flags, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(lock), path.stat()):  # not removed by who had it before
+            if os.path.samestat(
+                os.fstat(lock), path.stat()
+            ):  # not removed by the process that had it before
                 return cls(folder, lock)
         except BlockingIOError:
             pass  # its process lives

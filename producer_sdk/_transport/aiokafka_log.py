@@ -1,7 +1,7 @@
-"""Keeps aiokafka's messages about our connection out of the host's log.
+"""Keeps aiokafka's messages about the SDK's connection out of the host's log.
 
-During an outage aiokafka logs an error ten times a second. Ours says it once in a while, in the
-words of the last of them. The host's own use of aiokafka, in other threads, logs as it did.
+During an outage aiokafka logs an error ten times a second. The SDK logs the last of them every 30 s.
+The host's own use of aiokafka, in other threads, logs as before.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ log = logging.getLogger("producer_sdk.kafka")
 
 
 class AiokafkaLog(logging.Filter):
-    """Turns the messages of the thread that made it away, to our own logger at debug level.
+    """Redirects messages of the thread that created it to the SDK's logger, at debug level.
 
-    It knows that thread by a mark that goes with it: the id of a thread that has ended is given
-    to another one, of the host.
+    A thread-local mark identifies the thread: its id could be reused by a thread of the host.
     """
 
     def __init__(self) -> None:
@@ -33,7 +32,7 @@ class AiokafkaLog(logging.Filter):
             logger.addFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether the host's log gets a message; called by the thread that logs it."""
+        """Return True if the host's log gets the message; called by the thread that logs it."""
         if not getattr(self._thread, "is_ours", False):
             return True
         log.debug("%s: %s", record.name, record.getMessage())
@@ -42,11 +41,11 @@ class AiokafkaLog(logging.Filter):
         return False
 
     def last_complaint(self) -> str:
-        """Return the last warning or error since this was asked before, empty if there is none."""
+        """Return the last warning or error since the previous call, empty if there is none."""
         complaint, self._complaint = self._complaint, ""
         return complaint
 
     def close(self) -> None:
-        """Leave the loggers as they were."""
+        """Remove the filter from all loggers."""
         for logger in self._loggers:
             logger.removeFilter(self)

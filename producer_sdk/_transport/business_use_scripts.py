@@ -1,4 +1,4 @@
-"""Scripts as one expression over `data` and `ctx`, the only form that a Business-Use server evaluates."""
+"""Rewrites scripts as one expression, the only form that a Business-Use server evaluates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import copy
 import functools
 
-from producer_sdk._parse_lock import parsing
+from producer_sdk._parse_lock import parse_lock
 
 _ARGUMENTS = ("data", "ctx")
 _OF_CONSTANTS = (
@@ -17,14 +17,14 @@ _OF_CONSTANTS = (
 
 @functools.lru_cache(maxsize=1_000)  # each event of a node carries the same script
 def as_expression(script: str) -> str:
-    """Return an expression that says what a captured `def` says, or the `def` where there is none.
+    """Return a captured `def` as one expression over `data` and `ctx`; the `def` if that is impossible.
 
-    A `def` is one expression if it is a `return` after assignments of constants.
+    It is possible for a `return` after assignments of constants.
     """
     try:
-        with parsing:
+        with parse_lock:
             return _expression(script) or script
-    except (SyntaxError, ValueError, RecursionError, SystemError):  # nested too deeply, say
+    except (SyntaxError, ValueError, RecursionError, SystemError):  # nested too deeply, for example
         return script
 
 
@@ -45,7 +45,7 @@ def _expression(script: str) -> str | None:
                 return None
     if not isinstance(last, ast.Return) or last.value is None or _binds(last.value, names):
         return None
-    return ast.unparse(_Replaced(names).visit(copy.deepcopy(last.value)))
+    return ast.unparse(_NameReplacer(names).visit(copy.deepcopy(last.value)))
 
 
 def _is_constant(value: ast.expr) -> bool:
@@ -53,7 +53,7 @@ def _is_constant(value: ast.expr) -> bool:
 
 
 def _binds(expression: ast.expr, names: dict[str, ast.expr]) -> bool:
-    """Say whether a part of the expression gives one of the names, or `data` or `ctx`, a new meaning."""
+    """Return True if a part of the expression rebinds one of the names, `data` or `ctx`."""
     taken = {*names, *_ARGUMENTS}
     for part in ast.walk(expression):
         if isinstance(part, ast.arg) and part.arg in taken:
@@ -63,8 +63,8 @@ def _binds(expression: ast.expr, names: dict[str, ast.expr]) -> bool:
     return False
 
 
-class _Replaced(ast.NodeTransformer):
-    """The same expression with other expressions in the place of names."""
+class _NameReplacer(ast.NodeTransformer):
+    """Replaces names by expressions."""
 
     def __init__(self, names: dict[str, ast.expr]) -> None:
         self._names = names

@@ -1,4 +1,4 @@
-"""Records on their way, sorted by partition: each run's events stay in order, none waits for another."""
+"""One queue of records per partition: keeps each run in order, and partitions independent."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from producer_sdk._counters import QueueCount
     from producer_sdk._queue import EventQueue, Numbered
 
-Lane: TypeAlias = "deque[Numbered]"
-"""The records that go to one partition, the oldest first."""
+PartitionQueue: TypeAlias = "deque[Numbered]"
+"""The records for one partition, the oldest first."""
 
 _WINDOW_EVENTS = 10_000
 _WINDOW_BYTES = 8 * 1024 * 1024
@@ -28,47 +28,47 @@ def _hash(key: bytes) -> int:
     return murmur2(key) & 0x7FFFFFFF
 
 
-class Lanes:
-    """One lane for each partition, filled from the queue as far as a window allows.
+class PartitionQueues:
+    """The queues of all partitions, filled from the event queue up to a window.
 
-    The window bounds what a partition that takes nothing can hold up of the others.
+    The window bounds how far a partition that accepts nothing can delay the others.
     """
 
     def __init__(self, queue: EventQueue) -> None:
         self._queue = queue
         self._partitions = 0
-        self._lanes: defaultdict[int, Lane] = defaultdict(deque)
+        self._queues: defaultdict[int, PartitionQueue] = defaultdict(deque)
 
     def __len__(self) -> int:
-        """Return how many records are in all lanes."""
-        return sum(len(lane) for lane in self._lanes.values())
+        """Return how many records are in all queues."""
+        return sum(len(queue) for queue in self._queues.values())
 
-    def filled(self) -> Iterator[tuple[int, Lane]]:
-        """Return the lanes that are not empty, with their partitions."""
-        return ((partition, lane) for partition, lane in self._lanes.items() if lane)
+    def filled(self) -> Iterator[tuple[int, PartitionQueue]]:
+        """Return the partitions with records, and their queues."""
+        return ((partition, queue) for partition, queue in self._queues.items() if queue)
 
     def set_partitions(self, partitions: int) -> None:
-        """Say how many partitions the topic has; sorts anew if it was made anew with others."""
+        """Set the number of partitions; sort again if the topic was created again with another one."""
         if partitions == self._partitions:
             return
         self._partitions = partitions
-        waiting = sorted(numbered for lane in self._lanes.values() for numbered in lane)
-        self._lanes.clear()
+        waiting = sorted(numbered for queue in self._queues.values() for numbered in queue)
+        self._queues.clear()
         self._sort(waiting)
 
     def fill(self) -> None:
-        """Take from the queue what the window has room for."""
+        """Take from the event queue what the window has room for."""
         room = _WINDOW_EVENTS - len(self)
         if room > 0:
             self._sort(self._queue.take(room, _WINDOW_BYTES))
 
-    def settle(self, lane: Lane, count: int, outcome: QueueCount) -> None:
-        """Take the first `count` records out of a lane, and tell the queue what became of them."""
-        records = [lane.popleft() for _ in range(count)]
+    def settle(self, queue: PartitionQueue, count: int, outcome: QueueCount) -> None:
+        """Remove the first `count` records of a queue, and settle them in the event queue."""
+        records = [queue.popleft() for _ in range(count)]
         lowest = min((waiting[0][0] for _, waiting in self.filled()), default=None)
         self._queue.settle(records, outcome, lowest)
 
     def _sort(self, records: Iterable[Numbered]) -> None:
         for numbered in records:
             key = numbered[1][0]
-            self._lanes[_hash(key) % self._partitions].append(numbered)
+            self._queues[_hash(key) % self._partitions].append(numbered)

@@ -1,4 +1,4 @@
-"""How a command ends: its exit codes, and the group that turns errors into them."""
+"""Exit codes of commands, and the command group that turns errors into them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.errors import DulyError
 
 
 class ExitCode(IntEnum):
-    """What a script that calls `duly` can rely on."""
+    """Exit codes of `duly`."""
 
     OK = 0
     VERDICT_FAILED = 1
@@ -26,21 +26,15 @@ class ExitCode(IntEnum):
     INFRASTRUCTURE = 4
 
 
-class NotThere(DulyError):
-    """What the command was asked for does not exist."""
-
-    exit_code = ExitCode.USAGE
-
-
-class Duly(TyperGroup):
-    """Ends with a sentence and an exit code where a program would end with a traceback."""
+class DulyGroup(TyperGroup):
+    """Ends a command that raises an error of ours with its message and exit code, no traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # The reader of stdout has seen enough, as `head` does: that is no failure of ours.
+            # The reader of stdout has closed it, as `head` does: not a failure.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(ExitCode.OK) from None
         except DulyError as error:

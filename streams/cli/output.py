@@ -1,4 +1,4 @@
-"""How commands that report print: columns that people and grep read, or one JSON document."""
+"""Output of commands: aligned columns, or one JSON document."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What people see: verdicts as lines and tables, talk and complaints on stderr.
+"""The terminal: verdicts as lines and tables on stdout, messages and errors on stderr.
 
-Texts from events may hold anything: they are shown as they are, never read as markup.
+Texts from events may contain anything: they are shown as they are, never read as markup.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from streams.engine.text import verdict_reasons
+
 STATUS_STYLES = {"passed": "green", "failed": "bold red", "incomplete": "yellow"}
 STATUS_SIGNS = {"passed": "✓", "failed": "✗", "incomplete": "…"}
 
@@ -23,7 +25,7 @@ Verdict = Mapping[str, Any]
 
 
 def talk() -> Console:
-    """Return the console of stderr, made anew so that it follows a redirected stream."""
+    """Return the console of stderr; a new one each time, so that it follows a redirected stream."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -33,17 +35,17 @@ def data() -> Console:
 
 
 def say(message: str) -> None:
-    """Tell people what is going on."""
+    """Print a message to stderr."""
     talk().print(escape(message))
 
 
 def complain(message: str) -> None:
-    """Tell people what is wrong."""
+    """Print an error to stderr."""
     talk().print(f"[bold red]error:[/] {escape(message)}")
 
 
 def stdout_is_terminal() -> bool:
-    """Tell whether a person reads stdout."""
+    """Return True if stdout is a terminal."""
     return sys.stdout.isatty()
 
 
@@ -52,19 +54,6 @@ def clock_time(instant_ns: int) -> str:
     return datetime.fromtimestamp(instant_ns // 10**9, UTC).strftime("%H:%M:%S") + (
         f".{instant_ns // 10**6 % 1000:03d}"
     )
-
-
-def reasons(verdict: Verdict) -> list[str]:
-    """Return why a verdict is what it is, a sentence for each reason; a pass needs none."""
-    if verdict["causes"]:
-        return [cause["message"] for cause in verdict["causes"]]
-    if verdict["status"] != "incomplete":
-        return []
-    return [
-        f"{status}: {', '.join(nodes)}"
-        for status in ("missing", "unreached")
-        if (nodes := [node["node"] for node in verdict["nodes"] if node["status"] == status])
-    ]
 
 
 def verdict_line(verdict: Verdict) -> Text:
@@ -76,7 +65,7 @@ def verdict_line(verdict: Verdict) -> Text:
     line.append(f"{verdict['flow']}/{verdict['run_id']}", style="bold")
     if verdict["revision"] > 1:
         line.append(f" (revision {verdict['revision']})", style="dim")
-    if why := reasons(verdict):
+    if why := verdict_reasons(verdict):
         line.append("  " + "; ".join(why))
     return line
 
@@ -98,6 +87,6 @@ def verdict_table(verdicts: Iterable[Verdict], caption: str = "") -> Table:
             Text(verdict["run_id"]),
             Text(f"{STATUS_SIGNS.get(status, '?')} {status}", style=STATUS_STYLES.get(status, "")),
             str(verdict["revision"]),
-            Text("\n".join(reasons(verdict))),
+            Text("\n".join(verdict_reasons(verdict))),
         )
     return table

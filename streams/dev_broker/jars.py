@@ -1,4 +1,4 @@
-"""The jars of Apache Kafka, fetched by Maven once and kept."""
+"""Jars of Apache Kafka, fetched by Maven once and kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration of a one-node Apache Kafka, and which Apache Kafka it is."""
+"""Version and KRaft configuration of the one-node Apache Kafka."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replaces itself by a command that ends with its parent: `python launch.py PARENT_PID COMMAND…`.
+"""Launcher of a command that ends with its parent: `python launch.py PARENT_PID COMMAND…`.
 
 Runs as a program of its own, before the command: the same calls between fork and exec of a parent
 with threads could deadlock.

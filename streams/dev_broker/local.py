@@ -1,4 +1,4 @@
-"""A broker that is a process on this machine."""
+"""Broker in a child process of this one: base of Apache Kafka and of the embedded broker."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LocalBroker(Broker):
             time.sleep(_POLL_S)
 
     def stop(self) -> None:
-        """End in good order."""
+        """Stop cleanly."""
         self.process.stop()
 
     def kill(self) -> None:

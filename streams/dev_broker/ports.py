@@ -1,4 +1,4 @@
-"""Free ports, and whether a Kafka broker answers on one."""
+"""Free ports, and probes of a broker's port."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def answers(host: str, port: int, timeout_s: float) -> bool:
-    """Return whether a broker without TLS answers a request within `timeout_s` seconds.
+    """Return True if a broker without TLS answers a request within `timeout_s` seconds.
 
     A connection alone proves nothing: the system accepts it before the broker serves.
     """
@@ -36,7 +36,7 @@ def answers(host: str, port: int, timeout_s: float) -> bool:
 
 
 def accepts(host: str, port: int, timeout_s: float) -> bool:
-    """Return whether something accepts a connection; all that can be asked without credentials."""
+    """Return True if something accepts a connection; all that can be asked without credentials."""
     try:
         socket.create_connection((host, port), timeout_s).close()
     except OSError:

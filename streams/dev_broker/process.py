@@ -1,4 +1,4 @@
-"""A server process that we own: it writes to a log file and never outlives us."""
+"""Server process that never outlives its parent; its output goes to a log file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
 STOP_TIMEOUT_S = 15.0
 _LAUNCHER = Path(__file__).with_name("launch.py")
@@ -31,7 +32,7 @@ class ServerProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the process is there, be it frozen."""
+        """True while the process exists, also frozen."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -87,3 +88,16 @@ class ServerProcess:
     def _wait(self, timeout_s: float | None) -> None:
         if self._process is not None:
             self._process.wait(timeout_s)
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], log: Path, *, stop_timeout_s: float = STOP_TIMEOUT_S
+) -> Generator[ServerProcess]:
+    """Run a process for the time of a block; its output goes to `log`."""
+    process = ServerProcess(log)
+    try:
+        process.start(command)
+        yield process
+    finally:
+        process.stop(stop_timeout_s)

@@ -1,4 +1,4 @@
-"""The choice among the kinds of broker."""
+"""Starts the first kind of broker that can run here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine's side of scripts: what it asks and what it is told. Who answers is none of its business."""
+"""Request and response types for script evaluation (R4, R5, R6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from mypy_extensions import mypyc_attr
 
 Outcome = Literal["true", "false", "none", "other", "error", "limit", "not_compiled"]
-"""What became of a call. `other` is a value that is no answer, `limit` a budget or a crash of the sandbox (R6)."""
+"""Result of a call. `other` is a value that is no answer, `limit` a budget or a crash of the sandbox (R6)."""
 
 
 @mypyc_attr(acyclic=True)
@@ -19,7 +19,7 @@ class ScriptCall:
     Attributes:
         engine: the language.
         source: the script.
-        kind: what it decides.
+        kind: its purpose.
         data: JSON object, the event's data.
         ctx: JSON object, `{"deps": [{"flow", "id", "data"}, …], "data": …}` (R5).
     """
@@ -47,7 +47,7 @@ class ScriptCall:
 
 
 class ScriptAnswer(NamedTuple):
-    """What a call came to."""
+    """Answer to a script call."""
 
     outcome: Outcome
     detail: str = ""

@@ -1,11 +1,14 @@
-"""Instants and durations as a person on call reads them."""
+"""Texts of instants, durations and lists in causes."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from schemas.units import NS_PER_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
@@ -32,3 +35,16 @@ def duration_text(duration_ns: int) -> str:
 def list_text(names: list[str] | tuple[str, ...]) -> str:
     """Return `a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def verdict_reasons(verdict: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each reason of a decoded verdict; a verdict `passed` has none."""
+    if verdict["causes"]:
+        return [cause["message"] for cause in verdict["causes"]]
+    if verdict["status"] != "incomplete":
+        return []
+    return [
+        f"{status}: {', '.join(nodes)}"
+        for status in ("missing", "unreached")
+        if (nodes := [node["node"] for node in verdict["nodes"] if node["status"] == status])
+    ]

@@ -1,1 +1,1 @@
-"""Faust, one message a batch of records: every override of Faust and every reach into aiokafka."""
+"""Faust with one message for each batch of records: every override of Faust, every reach into aiokafka."""

@@ -1,4 +1,4 @@
-"""The consumer of the batch transport: delivers what was fetched of a partition as one message.
+"""Consumer of the batch transport: delivers what was fetched of a partition as one message.
 
 Its seams to Faust are pinned by tests/faust_batches/test_seams.py.
 """
@@ -6,37 +6,31 @@ Its seams to Faust are pinned by tests/faust_batches/test_seams.py.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from faust.serializers.schemas import Schema
-from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from streams.errors import UnreadableRecords
+from streams.faust_batches.commits import CommitsInOrder
+from streams.faust_batches.consumer_thread import BatchConsumerThread
 from streams.log import faust_logger, get_logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from aiokafka import AIOKafkaConsumer
+    from faust.transport.drivers import aiokafka as driver
     from faust.types import AppT, Message
 
-    from streams.faust_batches.transport import BatchTransport
 
 log = get_logger(__name__)
 
-FETCH_MAX_WAIT_MS = 200
-"""How long a broker may hold an empty fetch. With Faust's 1 500, records that
-arrive just after a fetch without their partition wait for that long."""
-
 PATIENCE_S = 0.02
-"""How long a fetch waits while a partition is held or recovered, so that the end of it is noticed soon."""
+"""How long a fetch waits while a partition is paused or recovered, so that the end of it is noticed soon."""
 
 NO_GENERATION = -1
 
@@ -53,71 +47,14 @@ class BatchSchema(Schema[Any, Any]):
         return message.value
 
 
-class RecordsAsParsed(PartitionRecords):
-    """The records of a fetched partition as aiokafka's parser yields them.
-
-    The base class copies each into an `aiokafka.ConsumerRecord`, which takes as long as all else of the fetch.
-    """
-
-    def __iter__(self) -> Any:
-        """Return the parser itself, in place of a `__next__` around it for each record."""
-        return vars(self)["_records_iterator"]
-
-    def _consumer_record(self, tp: TopicPartition, record: Any) -> Any:  # noqa: ARG002  # aiokafka's signature
-        return record
-
-
-class Fetched(OrderedDict[TopicPartition, Any]):
-    """What a fetcher of aiokafka holds for its consumer, by partition."""
-
-    def __setitem__(self, tp: TopicPartition, found: Any) -> None:
-        if isinstance(found, FetchResult):  # not an error
-            vars(found)["_partition_records"].__class__ = RecordsAsParsed
-        super().__setitem__(tp, found)
-
-
-def keep_as_parsed(fetcher: dict[str, Any]) -> None:
-    """Let a fetcher, given by its attributes, hand on records as they were parsed."""
-    held = fetcher["_records"]
-    if type(held) is not Fetched:
-        fetcher["_records"] = Fetched(held)
-
-
-class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread in which aiokafka fetches and heartbeats."""
-
-    logger = faust_logger
-
-    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust offers no setting for these two, and aiokafka reads them only when it starts.
-        vars(consumer).update(
-            _isolation_level="read_committed", _fetch_max_wait_ms=FETCH_MAX_WAIT_MS
-        )
-        return consumer
-
-    async def _fetch_records(
-        self,
-        consumer: AIOKafkaConsumer,
-        active_partitions: set[TP],
-        timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
-        max_records: int | None = None,
-    ) -> Mapping[Any, Any]:
-        # The fetcher is made when the consumer starts, and offers no setting for this.
-        fetcher: object = vars(consumer)["_fetcher"]
-        if fetcher is not None:
-            keep_as_parsed(vars(fetcher))
-        return await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-
-
-class BatchConsumer(driver.Consumer):
+class BatchConsumer(CommitsInOrder):
     """Delivers fetched batches whole, and commits what is acknowledged in log order."""
 
     logger = faust_logger
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._held: set[TP] = set()
+        self._paused_by_owner: set[TP] = set()
         self._wanted = asyncio.Event()
         self._sought_generation = NO_GENERATION
 
@@ -126,13 +63,13 @@ class BatchConsumer(driver.Consumer):
 
     # --- backpressure: a partition whose owner has enough is not fetched from
 
-    def hold(self, tp: TP) -> None:
-        """Fetch nothing more of a partition until `release`, or until a rebalance ends."""
-        self._held.add(tp)
+    def pause(self, tp: TP) -> None:
+        """Fetch nothing more of a partition until `resume`, or until a rebalance ends."""
+        self._paused_by_owner.add(tp)
 
-    def release(self, tp: TP) -> None:
-        """Fetch from a held partition again."""
-        self._held.discard(tp)
+    def resume(self, tp: TP) -> None:
+        """Fetch from a paused partition again."""
+        self._paused_by_owner.discard(tp)
         self._wanted.set()
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
@@ -168,7 +105,7 @@ class BatchConsumer(driver.Consumer):
                 yield tp, cast("Message", _message(tp, batch, generation))
 
     def _is_wanted(self, tp: TP, generation: int) -> bool:
-        """Tell whether what was fetched of a partition is not read again, or of no use.
+        """Return True if this batch must be delivered.
 
         Events come after the seek that ends a rebalance, which goes back to what is committed.
         Changelogs are read in a recovery; afterwards they hold what we wrote ourselves.
@@ -186,15 +123,15 @@ class BatchConsumer(driver.Consumer):
         """
         if not self.flow_active:
             await self.wait(cast("Any", self.can_resume_flow))
-        wanted = self._get_active_partitions() - self._held
+        wanted = self._get_active_partitions() - self._paused_by_owner
         if not wanted:
             self._wanted.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), timeout)
             return {}
         try:
-            # A release is to be noticed soon; so is the end of a recovery, which takes the changelogs out.
-            is_short = bool(self._held) or any(map(self._is_changelog_tp, wanted))
+            # A resume is to be noticed soon; so is the end of a recovery, which takes the changelogs out.
+            is_short = bool(self._paused_by_owner) or any(map(self._is_changelog_tp, wanted))
             return await self._getmany(wanted, PATIENCE_S if is_short else timeout)
         except (CorruptRecordException, UnsupportedCodecError) as error:
             raise UnreadableRecords(await self._explain_unreadable(error)) from error
@@ -219,7 +156,7 @@ class BatchConsumer(driver.Consumer):
         flow afterwards.
         """
         self.stop_flow()
-        self._held.clear()  # their owners are closed
+        self._paused_by_owner.clear()  # their owners are closed
         await self._seek_to_positions()
         self._sought_generation = self.app.consumer_generation_id
 
@@ -234,34 +171,6 @@ class BatchConsumer(driver.Consumer):
         ]
         if uncommitted:
             await self._thread.seek_to_beginning(*uncommitted)
-
-    # --- acknowledging
-
-    async def wait_empty(self) -> None:
-        """Let the owners finish what is judged, for a bounded time, then commit.
-
-        The base class waits for ever for the acknowledgement of all that was fetched.
-        """
-        await cast("BatchTransport", self.transport).settle()
-        await self.commit_and_end_transactions()
-
-    def _new_offset(self, tp: TP) -> int | None:
-        # Batches of a partition are acknowledged in log order and stand for all offsets up to
-        # their last, so the newest one says it all. The base class lists every offset between.
-        acked = self._acked[tp]
-        if not acked:
-            return None
-        newest = max(acked)
-        acked.clear()
-        self._acked_index[tp].clear()
-        return newest + 1
-
-    def committed(self, tp: TP) -> int:
-        """Return the offset up to which a partition is committed, as far as we know."""
-        return self._committed_offset[tp] or 0
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Do nothing: `_new_offset` needs no list of offsets that were never delivered."""
 
     # --- topics
 

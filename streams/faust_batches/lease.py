@@ -1,4 +1,4 @@
-"""Self-fencing: a worker that stood still for too long must not write any more.
+"""Lease of a worker on its partitions: it ends itself if it stood still for too long (self-fencing).
 
 Kafka gives the partitions of a silent worker to another. Frozen (SIGSTOP, a paused machine), the
 first worker does not notice, and what it writes when it thaws could overwrite the work of the new
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 SESSION_SHARE = 0.6
-"""How much of the session may pass without a stamp."""
+"""Share of the session that may pass without a stamp."""
 
 TICK_S = 0.05
 

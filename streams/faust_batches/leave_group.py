@@ -1,4 +1,4 @@
-"""How a worker leaves its group: in good order at once, by a crash not before its session ends.
+"""Leaves the consumer group at an orderly stop, under a static name too; after a crash its session ends first.
 
 A static member (`DULY_INSTANCE_ID`) keeps its partitions while it is away, so that a crashed worker
 finds them again when it is restarted. aiokafka lets it keep them through an orderly stop too. Then
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import faust
 
 
-def leave_at_the_end(app: faust.App) -> None:
+def leave_group_at_stop(app: faust.App) -> None:
     """Let the consumer of a stopping worker tell the group that it leaves, be it static or not.
 
     It leaves as it closes, after its last commit. aiokafka has no setting for it: it leaves if the

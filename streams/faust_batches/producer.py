@@ -1,4 +1,4 @@
-"""The producer of the batch transport: appends whole record batches, acknowledged.
+"""Producer of the batch transport: appends whole record batches, acknowledged.
 
 Its seams to Faust are pinned by tests/faust_batches/test_seams.py.
 """

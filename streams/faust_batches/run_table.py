@@ -1,4 +1,4 @@
-"""The runs table: a Faust table whose store holds one dict of runs for each partition.
+"""Runs table: a Faust table whose store holds one dict of runs for each partition.
 
 Faust decides which partitions are ours and reads the changelog when they come; the owner of a
 partition works on the dict itself and appends to the changelog in batches.
@@ -10,16 +10,16 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
-from faust.stores.base import Store
 
 from schemas import headers
 from streams.engine.run.codec import state_offset
 from streams.errors import UnreadableState
 from streams.faust_batches.consumer import BatchSchema
+from streams.faust_batches.runs_in_memory import RunsInMemory
 from streams.log import faust_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from faust.types import TP, AppT
 
@@ -30,8 +30,8 @@ RECOVERY_BUFFER_SIZE = 2
 NOTHING = -1
 
 
-class RunStore(Store[bytes, Any]):
-    """The runs of each partition that this worker owns.
+class RunStore(RunsInMemory):
+    """The runs of each partition that this worker owns, recovered from the changelog.
 
     A value is the encoded state of a run. A record of the changelog counts only if its source
     offset is higher than that of the state or tombstone that is held: what a zombie wrote late
@@ -42,23 +42,14 @@ class RunStore(Store[bytes, Any]):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._partitions: dict[int, dict[bytes, bytes]] = {}
         self._changelog_offsets: dict[int, int] = {}
-        self._buried: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
-        self._poisoned: set[int] = set()
+        self._tombstones: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
+        self._invalid: set[int] = set()
         self.failure: UnreadableState | None = None
 
-    def runs(self, partition: int) -> dict[bytes, bytes]:
-        """Return the runs of a partition, by state key; the owner changes them in place."""
-        return self._partitions.setdefault(partition, {})
-
-    def everything(self) -> list[tuple[bytes, bytes]]:
-        """Return the runs of all partitions, as they stand now."""
-        return [held for runs in self._partitions.values() for held in runs.items()]
-
-    def poison(self, partition: int) -> None:
+    def invalidate(self, partition: int) -> None:
         """Read a partition anew from its changelog: memory is ahead of what was remembered."""
-        self._poisoned.add(partition)
+        self._invalid.add(partition)
 
     # --- recovery, as Faust drives it
 
@@ -80,19 +71,19 @@ class RunStore(Store[bytes, Any]):
             self.set_persisted_offset(message.tp, message.offset)
 
     def _apply(self, partition: int, records: Iterable[Any]) -> None:
-        runs, buried = self.runs(partition), self._buried[partition]
+        runs, tombstones = self.runs(partition), self._tombstones[partition]
         for record in records:
             key, value = record.key, record.value
             offset = _tombstone_offset(record) if value is None else state_offset(value)
             held = runs.get(key)
-            if offset <= (buried.get(key, NOTHING) if held is None else state_offset(held)):
+            if offset <= (tombstones.get(key, NOTHING) if held is None else state_offset(held)):
                 continue
             if value is None:
                 runs.pop(key, None)
-                buried[key] = offset
+                tombstones[key] = offset
             else:
                 runs[key] = value
-                buried.pop(key, None)
+                tombstones.pop(key, None)
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Return the changelog offset that memory includes, so that Faust reads on from there."""
@@ -112,57 +103,25 @@ class RunStore(Store[bytes, Any]):
     ) -> None:
         """Forget partitions that are no longer ours, and those that must be read anew."""
         changelog = cast("RunTable", self.table).changelog_topic_name
-        ours = {tp.partition for tp in assigned if tp.topic == changelog} - self._poisoned
+        ours = {tp.partition for tp in assigned if tp.topic == changelog} - self._invalid
         for partition in list(self._partitions):
             if partition not in ours:
                 self._forget(partition)
-        self._poisoned.clear()
+        self._invalid.clear()
 
     def _forget(self, partition: int) -> None:
         self._partitions.pop(partition, None)
         self._changelog_offsets.pop(partition, None)
-        self._buried.pop(partition, None)
+        self._tombstones.pop(partition, None)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:  # noqa: ARG002  # Faust's signature
         """Drop what only recovery needs to know."""
-        self._buried.clear()
+        self._tombstones.clear()
 
     def reset_state(self) -> None:
         """Forget everything."""
         for partition in list(self._partitions):
             self._forget(partition)
-
-    async def backup_partition(self, *_args: Any, **_options: Any) -> None:
-        """Refuse: the changelog is the backup."""
-        raise NotImplementedError("the runs table lives in memory; its changelog is the backup")
-
-    def restore_backup(self, *_args: Any, **_options: Any) -> None:
-        """Refuse: the changelog is the backup."""
-        raise NotImplementedError("the runs table lives in memory; its changelog is the backup")
-
-    # --- a mapping of all runs, for Faust's own looks at it
-
-    def __getitem__(self, key: bytes) -> bytes:
-        for runs in self._partitions.values():
-            if key in runs:
-                return runs[key]
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[bytes]:
-        for runs in self._partitions.values():
-            yield from runs
-
-    def __len__(self) -> int:
-        return sum(map(len, self._partitions.values()))
-
-    def __setitem__(self, key: bytes, value: Any) -> None:
-        raise TypeError("only the owner of a partition changes its runs")
-
-    def __delitem__(self, key: bytes) -> None:
-        raise TypeError("only the owner of a partition changes its runs")
-
-    def _clear(self) -> None:
-        self.reset_state()
 
 
 class RunTable(faust.Table[bytes, Any]):
@@ -181,7 +140,7 @@ class RunTable(faust.Table[bytes, Any]):
 
     def remembered(self) -> list[tuple[bytes, bytes]]:
         """Return all runs that this worker remembers, by state key."""
-        return cast("RunStore", self.data).everything()
+        return cast("RunStore", self.data).all_runs()
 
     def _new_store_by_url(self, url: Any) -> RunStore:
         return RunStore(url, self.app, self, table_name=self.name, loop=self.loop)

@@ -1,4 +1,4 @@
-"""How Faust's tables begin. Its seam to Faust is pinned by tests/faust_batches/test_seams.py."""
+"""Table manager that starts at once. Its seam to Faust is pinned by tests/faust_batches/test_seams.py."""
 
 from __future__ import annotations
 

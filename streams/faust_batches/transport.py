@@ -1,4 +1,4 @@
-"""Faust's aiokafka transport, with one Faust message for each *batch of records* of a partition.
+"""Batch transport: Faust's on aiokafka, with one message for each *batch of records* of a partition.
 
 One Faust message costs 150-350 µs, whatever is in it. Faust stays in charge of the group, of
 assignment, table recovery and commits; only the unit that it moves is larger. It is plugged in
@@ -17,19 +17,20 @@ from streams.faust_batches.producer import BatchProducer
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    import faust
     from faust.types import AppT
 
     from streams.faust_batches.lease import Lease
 
 
 class BatchTransport(driver.Transport):
-    """What `app.transport` and `app.producer_transport` are set to.
+    """The transport of the app, for consumer and producer.
 
     Args:
         url: the brokers, as Faust gives them.
         app: the Faust app.
         lease: checked before each write.
-        settle: awaited before partitions are given up: owners finish what is judged.
+        drain: awaited before partitions are given up: owners finish what is judged.
         idempotence: whether the broker has an idempotent producer.
     """
 
@@ -42,13 +43,26 @@ class BatchTransport(driver.Transport):
         app: AppT,
         *,
         lease: Lease,
-        settle: Callable[[], Awaitable[None]],
+        drain: Callable[[], Awaitable[None]],
         idempotence: bool = True,
     ) -> None:
         super().__init__(url, app)
         self.lease = lease
-        self.settle = settle
+        self.drain = drain
         self.idempotence = idempotence
+
+
+def use_batch_transport(
+    app: faust.App,
+    *,
+    lease: Lease,
+    drain: Callable[[], Awaitable[None]],
+    idempotence: bool,
+) -> None:
+    """Let an app that has not started fetch and write in batches; the arguments are the transport's."""
+    app.transport = app.producer_transport = BatchTransport(
+        app.conf.broker_consumer, app, lease=lease, drain=drain, idempotence=idempotence
+    )
 
 
 def batch_consumer(app: AppT) -> BatchConsumer:

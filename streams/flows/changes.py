@@ -1,4 +1,4 @@
-"""What differs between two definitions of a flow, field by field, and what each change means."""
+"""Differences between two definitions of a flow, field by field, and the meaning of each."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.units import NS_PER_MS
-from streams.engine.definitions.definition import NODE_DEFAULTS, timeout_sizes
+from streams.engine.definitions.node import NODE_DEFAULTS, timeout_sizes
 from streams.engine.text import duration_text, list_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from streams.engine.definitions.definition import Definition, Given
+    from streams.engine.definitions.definition import Definition
+    from streams.engine.definitions.node import Given
 
 TIMEOUT = "timeout_ms"
-"""How the field is called that all `conditions` of a node come to."""
+"""The name under which all `conditions` of a node are compared."""
 
 
 class Change(NamedTuple):
@@ -23,10 +24,10 @@ class Change(NamedTuple):
 
     Attributes:
         node: the node, or None for an option of the flow.
-        field: the field or option; None for a node that came or went as a whole.
-        before: the value, defaults filled in; None for a node that came.
-        after: the value, defaults filled in; None for a node that went.
-        meaning: what it changes in the judgement, a sentence for people.
+        field: the field or option; None for a node that was added or removed.
+        before: the value, defaults filled in; None for an added node.
+        after: the value, defaults filled in; None for a removed node.
+        meaning: its effect on judgement, a sentence for people.
     """
 
     node: str | None
@@ -37,7 +38,7 @@ class Change(NamedTuple):
 
 
 def changes(before: Definition, after: Definition) -> list[Change]:
-    """Return the changes: options, then nodes as they stand in `after`, then those that went."""
+    """Return the changes: options, then nodes in the order of `after`, then removed nodes."""
     return [*_option_changes(before, after), *_node_changes(before, after)]
 
 
@@ -51,12 +52,12 @@ def _option_changes(before: Definition, after: Definition) -> Iterator[Change]:
 def _node_changes(before: Definition, after: Definition) -> Iterator[Change]:
     for name, node in after.nodes.items():
         if name not in before.nodes:
-            yield Change(name, None, None, dict(node.given), _came(name, after))
+            yield Change(name, None, None, dict(node.given), _added(name, after))
         else:
             yield from _field_changes(name, before.nodes[name].given, node.given)
     for name, node in before.nodes.items():
         if name not in after.nodes:
-            yield Change(name, None, dict(node.given), None, _went(after))
+            yield Change(name, None, dict(node.given), None, _removed(after))
 
 
 def _field_changes(node: str, before: Given, after: Given) -> Iterator[Change]:
@@ -68,7 +69,7 @@ def _field_changes(node: str, before: Given, after: Given) -> Iterator[Change]:
 
 
 def _fields(given: Given) -> dict[str, Any]:
-    """Return the fields of a node with their defaults, its conditions as what they come to."""
+    """Return the fields of a node with their defaults, and its conditions as one timeout."""
     fields = {**NODE_DEFAULTS, **given}
     del fields["conditions"], fields["id"]
     return fields | {TIMEOUT: max(timeout_sizes(given), default=0)}
@@ -86,7 +87,7 @@ _OPTION_MEANINGS: Mapping[str, str | tuple[str, str]] = {
     "settle_ms": "a run that taught its own flow passes after {} without an event",
     "grace_ms": "an event waits {0} for its dependencies; a timeout fires {0} after its deadline",
     "clock_tolerance_ms": "a dependency may be {} later than what depends on it",
-    "retention_ms": "a closed run is remembered for {}",
+    "forget_after_ms": "a closed run is remembered for {}",
     "closed": (
         "an event of a node that is not listed is judged when it comes",
         "an event of a node that is not listed fails its run",
@@ -95,7 +96,7 @@ _OPTION_MEANINGS: Mapping[str, str | tuple[str, str]] = {
 }
 
 
-def _came(name: str, after: Definition) -> str:
+def _added(name: str, after: Definition) -> str:
     node = after.nodes[name]
     if node.learned:
         return "learned from events: judged when it comes, owed by no run"
@@ -112,7 +113,7 @@ def _came(name: str, after: Definition) -> str:
     return f"every run owes it{when}{within}"
 
 
-def _went(after: Definition) -> str:
+def _removed(after: Definition) -> str:
     if after.options.closed:
         return "no run owes it, and its event fails a run: the flow is closed"
     return "no run owes it; its events are judged by what they teach"

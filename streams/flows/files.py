@@ -1,4 +1,4 @@
-"""Flow files: a flow definition as people write it, in YAML, one flow a file.
+"""Flow files: a flow definition in YAML, one flow a file.
 
     flow: shop
     window_ms: 60000          # flow options stand here, or under `options:`
@@ -9,7 +9,7 @@
         conditions: [{timeout_ms: 5000}]
         validator: {engine: python, script: 'data["amount"] == ctx["data"]["total"]'}
 
-All that is wrong in a file is said at once, each problem with its line and node.
+All problems of a file are reported at once, each with its line and node.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
 from schemas.errors import InvalidDefinition
 from schemas.v1.definition import FlowDefinition, FlowOptions
-from streams.engine.definitions.registry import check_definition
-from streams.errors import EXIT_SETTINGS, DulyError
+from streams.errors import FileProblem, InvalidFlowFile
+from streams.flows.checks import check_content
 from streams.flows.yaml_lines import LineProblem, YamlDocument, read_yaml
 
 if TYPE_CHECKING:
@@ -35,41 +35,17 @@ MAX_FILE_BYTES = 1024 * 1024
 
 _OPTIONS = tuple(FlowOptions.model_fields)
 _TOP_KEYS = (*FlowDefinition.model_fields, *_OPTIONS)
-_SCRIPTS = ("filter", "validator")
 _IN_NODE_OR_OPTIONS = re.compile(r"^(nodes\[\d+\]|options)\.?")
-
-
-class FileProblem(NamedTuple):
-    """One thing that is wrong in a flow file."""
-
-    file: str
-    line: int
-    node: str | None
-    message: str
-
-    def __str__(self) -> str:
-        node = "" if self.node is None else f"node {self.node}: "
-        return f"{self.file}:{self.line}: {node}{self.message}"
-
-
-class InvalidFlowFile(DulyError):
-    """A flow file that cannot be used; `problems` says everything that is wrong with it."""
-
-    exit_code = EXIT_SETTINGS
-
-    def __init__(self, problems: Iterable[FileProblem]) -> None:
-        self.problems = list(problems)
-        super().__init__("\n".join(map(str, self.problems)))
 
 
 @dataclass(frozen=True)
 class FlowFile:
-    """A flow file that was read and found right, but for its scripts.
+    """A flow file that was read and checked, but for its scripts: see `checks.check_files`.
 
     Attributes:
         path: the file, as it was named.
         definition: `{"flow", "options", "nodes"}`, with what the file gives and no defaults.
-        document: the YAML behind it, which knows the line of each place.
+        document: the YAML behind it, with the line of each place.
     """
 
     path: str
@@ -85,14 +61,6 @@ class FlowFile:
         """Return a problem at a place of the definition, with its line and node."""
         found = LineProblem(self.document.line_of(place), place, message)
         return _located(self.path, self.document, found)
-
-
-class ScriptChecker(Protocol):
-    """What compiles scripts: `streams.scripts.sandbox.Sandbox` does."""
-
-    async def check(self, engine: str, source: str, kind: str) -> str | None:
-        """Return why a script cannot be used, or None where it can."""
-        ...
 
 
 def load_flow_files(paths: Sequence[str | Path]) -> list[FlowFile]:
@@ -133,25 +101,18 @@ def parse_flow(text: str, path: str) -> FlowFile:
     """
     document = read_yaml(text)
     # Each step trusts what the one before it has checked.
-    for step in (_syntax, _top_keys, _twice, _values):
+    for step in (_syntax, _top_keys, _twice):
         if problems := list(step(document)):
             raise InvalidFlowFile(_located(path, document, problem) for problem in problems)
-    return FlowFile(path, _definition(document.value), document)
-
-
-async def check_scripts(file: FlowFile, checker: ScriptChecker) -> list[FileProblem]:
-    """Compile every script of a flow; return a problem for each that does not."""
-    problems: list[FileProblem] = []
-    for index, node in enumerate(file.definition["nodes"]):
-        for kind in _SCRIPTS:
-            script = node.get(kind)
-            if script is None:
-                continue
-            reason = await checker.check(script["engine"], script["script"], kind)
-            if reason is not None:
-                place = f"nodes[{index}].{kind}.script"
-                problems.append(file.problem(place, f"cannot be used: {reason}"))
-    return problems
+    try:
+        definition = check_content(_content(document.value))
+    except InvalidDefinition as error:
+        problems = [
+            LineProblem(_line_in_either_form(document, place), place, message)
+            for place, _, message in error.problems
+        ]
+        raise InvalidFlowFile(_located(path, document, one) for one in problems) from error
+    return FlowFile(path, definition, document)
 
 
 def dump_flow(definition: Mapping[str, Any]) -> str:
@@ -165,7 +126,7 @@ def dump_flow(definition: Mapping[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes as people do: lists indented, text of several lines as a block, nothing by alias."""
+    """Writes YAML as people do: indented lists, block text, no aliases."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - what yaml calls
         super().increase_indent(flow, indentless=False)
@@ -248,24 +209,14 @@ def _twice(document: YamlDocument) -> Iterator[LineProblem]:
             yield LineProblem(document.line_of(place), place, message)
 
 
-def _values(document: YamlDocument) -> Iterator[LineProblem]:
-    """Find values that the definition's model refuses, then what its graph cannot mean (R18)."""
-    try:
-        problems = check_definition(_definition(document.value))
-    except InvalidDefinition as error:
-        problems = error.problems
-    for place, _, message in problems:
-        yield LineProblem(_line_in_either_form(document, place), place, message)
-
-
-def _definition(written: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the definition that a file says: what it gives, options in their own mapping."""
+def _content(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the definition that a file holds, with its options in a mapping of their own."""
     beside = {key: value for key, value in written.items() if key in _OPTIONS}
     content = {key: value for key, value in written.items() if key not in _OPTIONS}
     options = content.get("options")
     if beside and (options is None or isinstance(options, dict)):
         content["options"] = {**beside, **(options or {})}
-    return FlowDefinition.parse(content).given()
+    return content
 
 
 def _line_in_either_form(document: YamlDocument, place: str) -> int:

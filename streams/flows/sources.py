@@ -1,43 +1,42 @@
-"""Finds the definition that a command is given: a file, a flow, or a version of one."""
+"""Loads the definition that a name stands for: a file, a flow, or a version of one."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from streams.audit.history import read_history
-from streams.audit.logs import open_logs
-from streams.cli.exit_codes import NotThere
-from streams.cli.kafka import command_settings
 from streams.engine.definitions.definition import Definition, Options
+from streams.errors import NotFound
 from streams.flows.files import load_flow_file
-from streams.settings.worker import load_settings
+from streams.flows.history import read_history
+from streams.kafka.topic_reader import open_reader
 
 if TYPE_CHECKING:
     from streams.engine.definitions.registry import Definitions
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 _FILE_ENDINGS = {".yaml", ".yml"}
 
 
-class Source(NamedTuple):
-    """A definition, and what it was called by.
+class LoadedDefinition(NamedTuple):
+    """A definition and its name.
 
     Attributes:
-        name: for people: the file, or `flow@version`.
+        name: the file, or `flow@version`.
         definition: as the engine judges by it.
-        is_file: whether it is a file, which has nothing that was learned from events.
+        is_file: True for a file, in which nothing was learned from events.
+        defaults: the flow options where the definition gives none.
     """
 
     name: str
     definition: Definition
     is_file: bool
+    defaults: Options
 
-    def without_lessons(self) -> Source:
-        """Return what was published of it alone; a flow that nobody published stays as it is."""
+    def published_only(self) -> LoadedDefinition:
+        """Return it without what events taught; a flow that nobody published stays as it is."""
         whole = self.definition
         if not whole.published:
             return self
@@ -45,31 +44,29 @@ class Source(NamedTuple):
             whole.flow,
             published=whole.published.values(),
             options=whole.published_options,
-            defaults=_defaults(),
+            defaults=self.defaults,
         )
         return self._replace(definition=published)
 
 
-def load_sources(*given: str) -> list[Source]:
+async def load_definitions(*names: str, settings: WorkerSettings) -> list[LoadedDefinition]:
     """Load definitions: each a FILE, a FLOW (the newest), FLOW@VERSION, or a VERSION alone.
 
-    The broker is asked only if one of them is no file.
+    The broker is asked only if one of them is not a file.
 
     Raises:
         InvalidFlowFile: a file cannot be used.
-        NotThere: the definitions topic does not hold one of them.
+        NotFound: the definitions topic does not hold one of them.
         BrokerUnavailable: the broker cannot be reached, or has no definitions topic.
     """
-    settings = command_settings()
-    known = None if all(map(_is_file, given)) else asyncio.run(_read_known(settings))
+    defaults = Options().updated(settings.flow_options)
+    known = None if all(map(_is_file, names)) else await _read_known(settings)
     return [
-        _from_file(text) if known is None or _is_file(text) else _from_topic(text, known)
-        for text in given
+        _from_file(name, defaults)
+        if known is None or _is_file(name)
+        else _from_topic(name, known, defaults)
+        for name in names
     ]
-
-
-def _defaults() -> Options:
-    return Options().updated(load_settings().flow_options)
 
 
 def _is_file(text: str) -> bool:
@@ -77,57 +74,58 @@ def _is_file(text: str) -> bool:
     return path.suffix in _FILE_ENDINGS or path.name != text or path.is_file()
 
 
-def _from_file(path: str) -> Source:
+def _from_file(path: str, defaults: Options) -> LoadedDefinition:
     written = load_flow_file(path).definition
     definition = Definition(
         written["flow"],
         published=written["nodes"],
         options=written.get("options"),
-        defaults=_defaults(),
+        defaults=defaults,
     )
-    return Source(path, definition, is_file=True)
+    return LoadedDefinition(path, definition, is_file=True, defaults=defaults)
 
 
 class _Known(NamedTuple):
-    """What the definitions topic holds."""
+    """All definitions of the topic."""
 
     definitions: Definitions
     versions: dict[str, list[str]]
     """Flow → its versions, the oldest first."""
 
 
-async def _read_known(settings: Settings) -> _Known:
-    async with open_logs(settings) as logs:
-        history = await read_history(logs)
+async def _read_known(settings: WorkerSettings) -> _Known:
+    async with open_reader(settings) as reader:
+        history = await read_history(reader, settings)
     definitions, _ = history.definitions(settings.flow_options)
     versions: dict[str, list[str]] = {flow: [] for flow in definitions.flows()}
-    for lesson in history.lessons:
-        flow, _, version = lesson.key.decode(errors="replace").partition("@")
+    for record in history.records:
+        flow, _, version = record.key.decode(errors="replace").partition("@")
         if version and version not in versions.get(flow, [version]):
             versions[flow].append(version)
     return _Known(definitions, versions)
 
 
-def _from_topic(text: str, known: _Known) -> Source:
+def _from_topic(text: str, known: _Known, defaults: Options) -> LoadedDefinition:
     flow, _, version = text.partition("@")
     if not version and flow not in known.versions and _VERSION.fullmatch(text):
         flow, version = _flow_of(text, known), text
     if flow not in known.versions:
         names = ", ".join(sorted(known.versions)) or "none"
-        raise NotThere(f"no flow {flow!r} is known, and no file of that name; known: {names}")
+        raise NotFound(f"no flow {flow!r} is known, and no file of that name; known: {names}")
     if not version:
         definition = known.definitions.newest(flow)
     elif version in known.versions[flow]:
         definition = known.definitions.version(flow, version)
     else:
         versions = ", ".join(known.versions[flow]) or "none"
-        raise NotThere(f"flow {flow!r} has no version {version!r}; known: {versions}")
-    return Source(f"{flow}@{definition.version}", definition, is_file=False)
+        raise NotFound(f"flow {flow!r} has no version {version!r}; known: {versions}")
+    name = f"{flow}@{definition.version}"
+    return LoadedDefinition(name, definition, is_file=False, defaults=defaults)
 
 
 def _flow_of(version: str, known: _Known) -> str:
-    """Return the flow that has a version: a hash of 16 digits is of one alone."""
+    """Return the flow that has a version: two flows do not share a hash of 16 digits."""
     for flow, versions in known.versions.items():
         if version in versions:
             return flow
-    raise NotThere(f"no flow has the version {version!r}, and no flow or file is called so")
+    raise NotFound(f"no flow has the version {version!r}, and no flow or file is called so")

@@ -1,8 +1,7 @@
-"""YAML as plain JSON values, with the line of everything in it.
+"""Reads YAML as plain JSON values, with the line of each.
 
-Stricter than a plain YAML load, for files that people edit and machines obey: a key given twice,
-a key that is no text, a number that JSON cannot carry and a tag with a meaning of its own are
-problems instead of surprises. Dates stay the text that stands in the file.
+Stricter than a YAML load: a duplicate key, a key that is not a string, a number that JSON cannot
+represent and a tag of its own are problems. Dates stay the text that the file has.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 
 MAX_VALUES = 100_000
-"""Values that one file may hold, aliases followed: what stops a file that doubles itself."""
+"""Values in one file, aliases expanded: bounds a file whose aliases multiply."""
 MAX_DEPTH = 40
 
 _NUMBERS_AND_CONSTANTS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float")}
@@ -32,21 +31,21 @@ class LineProblem(NamedTuple):
 
 
 class YamlDocument(NamedTuple):
-    """What a YAML text says: its JSON value, place → line, and what is wrong with it."""
+    """A YAML text that was read: its JSON value, the line of each place, and the problems found."""
 
     value: Any
     lines: dict[str, int]
     problems: list[LineProblem]
 
     def line_of(self, place: str) -> int:
-        """Return the line of `place`, or of the nearest thing around it that the file holds."""
+        """Return the line of `place`, or of the innermost enclosing place that the file has."""
         while place and place not in self.lines:
             place = place[: max(place.rfind("."), place.rfind("["), 0)]
         return self.lines.get(place, 1)
 
 
 def read_yaml(text: str) -> YamlDocument:
-    """Read one YAML document; nothing is raised, all that is wrong is in `problems`."""
+    """Read one YAML document; never raises, `problems` has everything that is wrong."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         reader = _Reader()
@@ -73,11 +72,11 @@ def place_of(parent: str, key: str | int) -> str:
 
 
 class _TooMuchError(Exception):
-    """The file says more than anyone wrote by hand."""
+    """The file exceeds `MAX_VALUES` or `MAX_DEPTH`."""
 
 
 class _Reader:
-    """Walks the node tree of a YAML text and notes the line of each place."""
+    """Walks the node tree of a YAML text and records the line of each place."""
 
     def __init__(self) -> None:
         self.lines: dict[str, int] = {}

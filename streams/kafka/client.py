@@ -1,18 +1,14 @@
-"""How every client of ours reaches the broker, from one set of settings."""
+"""Options that connect an aiokafka client, from the settings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import faust
-
 if TYPE_CHECKING:
-    from faust.auth import Credentials
-
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 
-def client_options(settings: Settings) -> dict[str, Any]:
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
     """Return the keyword arguments that connect an aiokafka client.
 
     Raises:
@@ -32,25 +28,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def faust_brokers(settings: Settings) -> list[str]:
-    """Return the brokers as Faust takes them."""
-    return [f"kafka://{server}" for server in settings.broker.split(",")]
-
-
-def faust_credentials(settings: Settings) -> Credentials | None:
-    """Return what Faust connects with; None without TLS and SASL."""
-    context = settings.ssl_context()
-    if settings.sasl_mechanism and settings.sasl_password:
-        return faust.SASLCredentials(
-            username=settings.sasl_username,
-            password=settings.sasl_password.get_secret_value(),
-            mechanism=settings.sasl_mechanism,
-            ssl_context=context,
-        )
-    return None if context is None else faust.SSLCredentials(context)
-
-
-def _protocol(settings: Settings) -> str:
+def _protocol(settings: KafkaSettings) -> str:
     secure = settings.ssl_ca is not None
     if settings.sasl_mechanism:
         return "SASL_SSL" if secure else "SASL_PLAINTEXT"

@@ -1,8 +1,11 @@
-"""Records to append, as rows, and where acknowledged ones stand."""
+"""Records to append, as rows; what appends them; where acknowledged ones stand."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Headers = list[tuple[str, bytes]]
 
@@ -21,7 +24,15 @@ class OutRecord(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """Where acknowledged records stand: the offset of the last one, and the batch's timestamp."""
+    """Place of acknowledged records: the offset of the last one, and the batch's timestamp."""
 
     last_offset: int
     timestamp_ms: int
+
+
+class Appender(Protocol):
+    """Appends records to a partition of a topic."""
+
+    async def append(self, topic: str, partition: int, records: Iterable[Row]) -> Appended | None:
+        """Append records in order and return when all are acknowledged; None if there were none."""
+        ...

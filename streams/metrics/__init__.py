@@ -1,1 +1,1 @@
-"""Metrics of a worker, and the histogram behind them."""
+"""Metrics of a worker: the registry, and the histogram behind it."""

@@ -1,4 +1,4 @@
-"""A histogram that takes many equal observations at once.
+"""Histogram that takes many equal observations at once.
 
 A batch brings hundreds of verdicts that were decided at a few instants. prometheus_client's own
 takes observations one by one, with a lock each, which was a twentieth of a loaded worker's time.

@@ -1,4 +1,4 @@
-"""Every metric of a worker, declared once; docs/metrics.md is generated from this list.
+"""Registry of the worker's metrics, each declared once; docs/metrics.md is generated from it.
 
 Labels are bounded: never a run id, never a flow.
 """
@@ -49,7 +49,7 @@ _SKEW_S: Final = (0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0)
 
 
 class Metric(NamedTuple):
-    """What is known of a metric: how it is read, by what it is divided, what it says."""
+    """Declaration of a metric: kind, labels, help text, and the buckets of a histogram."""
 
     kind: Kind
     labels: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Judge recorded events as a worker would have: no broker, no wall clock, the same engine."""
+"""Judges the lines of a recording: the engine of the worker, without a broker or a wall clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from schemas.topics import EVENTS
 from streams.engine.partition import Partition
 from streams.engine.records import Judged, Record
-from streams.replay.recording import BadLine, decode_line, numbered_lines
+from streams.errors import BadLine
+from streams.replay.recording import decode_line, numbered_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,22 +21,22 @@ if TYPE_CHECKING:
     Evaluate = Callable[[Sequence[ScriptCall]], Sequence[ScriptAnswer]]
 
 Until = Literal["end", "last"] | int
-"""Where time stops. `end`: when every run is closed, time runs on by itself. `last`: with the last
-line. An integer: at that instant (ns); lines recorded later are not read."""
+"""The end of stream time. `end`: when every run is closed. `last`: with the last line. An integer: at
+that instant (ns); lines recorded later are not read."""
 
 _END_OF_TIME_NS = 2**63 - 1
-# Beyond this many remembered lessons all count as new again.
+# From this many on, all lessons count as new again.
 _MAX_LESSONS = 10_000
 
 
 class Replay:
-    """One run of the engine over the lines of one recording, which has one stream clock.
+    """One run of the engine over the lines of one recording, which has one stream time.
 
     Args:
-        definitions: the flows to judge by, published already; takes in what events teach.
+        definitions: the flows to judge by, published already; what events teach is added.
         evaluate: runs scripts.
         until: where time stops.
-        on_bad_line: is told of a line that is no record, which is then left out; without it such
+        on_bad_line: called with a line that is no record, which is then left out; without it such
             a line is raised.
     """
 
@@ -58,7 +59,7 @@ class Replay:
         self._over = False
 
     def judge(self, stream: ByteStream) -> Iterator[Judged]:
-        """Judge all lines, in batches of what the stream has ready, then let time run on.
+        """Judge all lines, in batches of what the stream has ready, then advance to each due instant.
 
         Raises:
             BadLine: after the effects of the lines before it.
@@ -74,8 +75,8 @@ class Replay:
     def _batches(self, lines: list[tuple[int, bytes]]) -> Iterator[list[Record]]:
         """Decode lines. A record that may teach something new ends its batch.
 
-        So its lesson is known, from its own instant on, before a later run opens, and it changes
-        nothing where a chunk of the file ends.
+        So its lesson is known, from its own instant on, before a later run opens, and the verdicts
+        do not depend on where a chunk of the file ends.
         """
         batch: list[Record] = []
         for number, line in lines:
@@ -110,18 +111,15 @@ class Replay:
     def _judge(self, batch: list[Record]) -> Judged:
         if batch:
             self._offset = batch[-1].offset
-        judging = self._partition.judge(batch)
-        try:
-            calls = next(judging)
-            while True:
-                calls = judging.send(list(self._evaluate(calls)))
-        except StopIteration as done:
-            judged: Judged = done.value
+        judgement = self._partition.judge(batch)
+        while judgement.calls:
+            judgement.answer(list(self._evaluate(judgement.calls)))
+        judged = judgement.judged
         for key, value in judged.learned:
-            self._definitions.add(key, value, self._partition.clock_ns)
+            self._definitions.add(key, value, self._partition.stream_time_ns)
         return judged
 
     def _run_on(self) -> Iterator[Judged]:
-        """Let each instant pass as it falls due, as the clock records of a worker would."""
+        """Advance to each due instant, as the clock records of a worker do."""
         while (due_ns := self._partition.next_due_ns()) is not None and due_ns <= self._until_ns:
             yield self._judge([Record(self._offset + 1, due_ns, None)])

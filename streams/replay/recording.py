@@ -1,8 +1,8 @@
-"""Recorded events: lines of JSON that stand for the records of a partition.
+"""Recordings: lines of JSON, each a record of a partition.
 
-A line is an event of the wire, which may say in `recorded_at` (ns) when the log took it, or
+A line is an event of the wire, with the time at which it was recorded in `recorded_at` (ns), or
 `{"clock": ns}`, a record that only lets time pass. Without `recorded_at` an event was recorded at
-its `ts`. Empty lines are ignored. A record's offset is its line number less one.
+its `ts`. Empty lines are ignored. The offset of a record is its line number less one.
 """
 
 from __future__ import annotations
@@ -12,47 +12,31 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import orjson
 
-from schemas.checks import check_ts
 from schemas.encoding import encode_json
 from schemas.errors import InvalidEvent
+from schemas.field_checks import check_ts
 from schemas.limits import MAX_EVENT_BYTES
 from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
 from streams.engine.records import Record
-from streams.errors import EXIT_SETTINGS, DulyError
+from streams.errors import BadLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_LINE_BYTES = MAX_EVENT_BYTES + 1024
-"""The longest line that can be a record; what is longer is cut, and refused as too long."""
+"""The longest line that can be a record; a longer one is cut and refused."""
 
 _CHUNK_BYTES = 256 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ByteStream(Protocol):
-    """What lines are read from: a file opened as binary, or stdin's buffer."""
+    """Source of lines: a file opened as binary, or stdin's buffer."""
 
     def read1(self, size: int, /) -> bytes:
-        """Return at most `size` bytes, those that are there; nothing at the end."""
+        """Return at most `size` bytes, as many as are ready; none at the end."""
         ...
-
-
-class BadLine(DulyError):
-    """A line that is no record.
-
-    Attributes:
-        number: of the line, from 1.
-        reason: what is wrong with it, for people.
-    """
-
-    exit_code = EXIT_SETTINGS
-
-    def __init__(self, number: int, reason: str) -> None:
-        super().__init__(f"line {number}: {reason}")
-        self.number = number
-        self.reason = reason
 
 
 def numbered_lines(stream: ByteStream) -> Iterator[list[tuple[int, bytes]]]:

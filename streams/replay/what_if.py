@@ -1,19 +1,19 @@
-"""One partition of the log judged twice, side by side: as it was, and by other definitions."""
+"""Judges one partition of the log twice, side by side: as it was, and by other definitions."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from streams.audit.recomputation import judge
-from streams.audit.stated import Life, life_of
-from streams.cli.terminal import reasons
 from streams.engine.partition import Partition
 from streams.engine.records import Record
 from streams.engine.run.codec import read_header
 from streams.engine.run.timers import OUTAGE_NS
+from streams.engine.text import verdict_reasons
+from streams.kafka.written import Life, life_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -21,18 +21,17 @@ if TYPE_CHECKING:
     from aiokafka import TopicPartition
 
     from streams.audit.recomputation import Evaluate
-    from streams.cli.terminal import Verdict
     from streams.engine.definitions.registry import Definitions
 
 
-class Said(NamedTuple):
-    """One verdict, as far as it matters whether another says the same (R15).
+class VerdictSummary(NamedTuple):
+    """The part of a verdict in which two judgements are compared (R15), and its reasons.
 
     Attributes:
         status: of the run.
         causes: node and kind of each.
         absent: of an incomplete run, the nodes that are missing or unreached, with their status.
-        reasons: for people; not compared, for it holds instants.
+        reasons: for people; not compared, because they contain instants.
     """
 
     status: str
@@ -40,8 +39,8 @@ class Said(NamedTuple):
     absent: frozenset[tuple[str, str]]
     reasons: tuple[str, ...]
 
-    def says_what(self, other: Said) -> bool:
-        """Tell whether both say the same."""
+    def agrees_with(self, other: VerdictSummary) -> bool:
+        """Return True if both state the same."""
         return self[:3] == other[:3]
 
 
@@ -49,18 +48,18 @@ class RunChange(NamedTuple):
     """A run that would be judged otherwise: all its verdicts before and after, in order."""
 
     life: Life
-    before: list[Said]
-    after: list[Said]
+    before: list[VerdictSummary]
+    after: list[VerdictSummary]
 
 
 class WhatIf:
-    """The two judgements of one partition.
+    """Two judgements of one partition.
 
     Args:
-        place: which partition of the events topic.
+        place: a partition of the events topic.
         before: the definitions as they were.
-        after: other definitions.
-        flows: the flows that these change; events of others only let time pass.
+        after: the other definitions.
+        flows: the flows in which these differ; events of other flows only let time pass.
         evaluate: runs scripts.
     """
 
@@ -76,7 +75,7 @@ class WhatIf:
         self._flows = flows
         self._before = _Side(place, before, evaluate)
         self._after = _Side(place, after, evaluate)
-        self._clock_ns = 0
+        self._stream_time_ns = 0
 
     @property
     def lives(self) -> set[Life]:
@@ -85,15 +84,15 @@ class WhatIf:
 
     async def take(self, records: Sequence[Record]) -> None:
         """Judge the next records of the log."""
-        ours = [self._of_our_flows(record) for record in records]
-        for stretch in self._stretches(ours):
-            await self._let_quiet_time_pass(stretch[0].timestamp_ns)
+        ours = [self._only_our_flows(record) for record in records]
+        for stretch in self._split_at_gaps(ours):
+            await self._pass_gap(stretch[0].timestamp_ns)
             await self._before.judge(stretch)
             await self._after.judge(stretch)
-            self._clock_ns = stretch[-1].timestamp_ns
+            self._stream_time_ns = stretch[-1].timestamp_ns
 
     async def run_on(self, until_ns: int) -> None:
-        """Let time pass behind the last record, as clock records would."""
+        """Advance to each due instant after the last record, as clock records do."""
         for side in (self._before, self._after):
             await side.run_on(until_ns)
 
@@ -104,36 +103,36 @@ class WhatIf:
             left_out: runs (flow, run id) that cannot be compared.
         """
         found = [
-            RunChange(life, self._before.said[life], self._after.said[life])
-            for life in self._before.said.keys() | self._after.said.keys()
+            RunChange(life, self._before.verdicts[life], self._after.verdicts[life])
+            for life in self._before.verdicts.keys() | self._after.verdicts.keys()
             if life[:2] not in left_out
         ]
-        return [change for change in found if not _alike(change.before, change.after)]
+        return [change for change in found if not _agree(change.before, change.after)]
 
-    def _of_our_flows(self, record: Record) -> Record:
+    def _only_our_flows(self, record: Record) -> Record:
         if record.event is None or record.event.flow in self._flows:
             return record
         return Record(record.offset, record.timestamp_ns, None)
 
-    def _stretches(self, records: Sequence[Record]) -> Iterator[list[Record]]:
-        """Cut records where the log was quiet for so long that R27 could ask why."""
-        clock_ns, stretch = self._clock_ns, list[Record]()
+    def _split_at_gaps(self, records: Sequence[Record]) -> Iterator[list[Record]]:
+        """Split records at gaps long enough to be an outage (R27)."""
+        stream_time_ns, stretch = self._stream_time_ns, list[Record]()
         for record in records:
-            if stretch and record.timestamp_ns - clock_ns > OUTAGE_NS:
+            if stretch and record.timestamp_ns - stream_time_ns > OUTAGE_NS:
                 yield stretch
                 stretch = []
             stretch.append(record)
-            clock_ns = max(clock_ns, record.timestamp_ns)
+            stream_time_ns = max(stream_time_ns, record.timestamp_ns)
         if stretch:
             yield stretch
 
-    async def _let_quiet_time_pass(self, next_ns: int) -> None:
-        """Write the clock records that a worker would have written with the other definitions.
+    async def _pass_gap(self, next_ns: int) -> None:
+        """Advance to the due instants for which a worker with the other definitions writes clock records.
 
-        The log has those that its own deadlines asked for. If one of these is missing where the
-        log was quiet, nobody could write then (R27), with whatever definitions.
+        The log has the clock records of its own deadlines. If one of these is missing in a gap,
+        nobody could write then (R27), whatever the definitions.
         """
-        if next_ns - self._clock_ns <= OUTAGE_NS:
+        if next_ns - self._stream_time_ns <= OUTAGE_NS:
             return
         due_ns = self._before.next_due_ns()
         is_outage = due_ns is not None and next_ns - due_ns > OUTAGE_NS
@@ -141,14 +140,14 @@ class WhatIf:
 
 
 class _Side:
-    """One partition, judged by one set of definitions."""
+    """One partition judged by one set of definitions."""
 
     def __init__(self, place: TopicPartition, definitions: Definitions, evaluate: Evaluate) -> None:
         self._engine = Partition(place.topic, place.partition, definitions)
         self._evaluate = evaluate
         self._offset = 0
         self.lives: set[Life] = set()
-        self.said: defaultdict[Life, list[Said]] = defaultdict(list)
+        self.verdicts: defaultdict[Life, list[VerdictSummary]] = defaultdict(list)
 
     def next_due_ns(self) -> int | None:
         return self._engine.next_due_ns()
@@ -158,7 +157,7 @@ class _Side:
         judged = await judge(self._engine, records, self._evaluate)
         for out in judged.verdicts:
             verdict = orjson.loads(out.value)
-            self.said[life_of(verdict)].append(_said(verdict))
+            self.verdicts[life_of(verdict)].append(_summary(verdict))
         for key, state, _ in judged.states:
             if state is not None:
                 flow, _, run_id = key.decode().partition("\0")
@@ -169,9 +168,9 @@ class _Side:
             await self.judge([Record(self._offset, due_ns, None)])
 
 
-def _said(verdict: Verdict) -> Said:
+def _summary(verdict: dict[str, Any]) -> VerdictSummary:
     is_incomplete = verdict["status"] == "incomplete"
-    return Said(
+    return VerdictSummary(
         verdict["status"],
         frozenset((cause["node"], cause["kind"]) for cause in verdict["causes"]),
         frozenset(
@@ -179,9 +178,9 @@ def _said(verdict: Verdict) -> Said:
             for node in verdict["nodes"]
             if is_incomplete and node["status"] in {"missing", "unreached"}
         ),
-        tuple(reasons(verdict)),
+        tuple(verdict_reasons(verdict)),
     )
 
 
-def _alike(before: list[Said], after: list[Said]) -> bool:
-    return len(before) == len(after) and all(map(Said.says_what, before, after))
+def _agree(before: list[VerdictSummary], after: list[VerdictSummary]) -> bool:
+    return len(before) == len(after) and all(map(VerdictSummary.agrees_with, before, after))

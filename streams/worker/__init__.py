@@ -1,1 +1,1 @@
-"""The worker process: start, lifecycle, health page, tuning, exit codes."""
+"""The worker process: Faust app, start position, lifecycle, health page, tuning, exit codes."""

@@ -1,4 +1,4 @@
-"""What a worker shows over HTTP: whether it lives, whether it is ready, its metrics. Never a run, never a table."""
+"""Health page of a worker: liveness, readiness and metrics over HTTP; never a run, never a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Shown(Protocol):
-    """What the page tells of; the owners of all partitions."""
+    """The partitions of the worker, as far as the page tells of them."""
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
@@ -27,7 +27,7 @@ class Shown(Protocol):
         """Return why nothing is judged yet, or what is not judged now; None if all is."""
 
 
-class WebPage:
+class HealthPage:
     """`GET /livez`, `/readyz`, `/metrics`.
 
     Args:

@@ -1,4 +1,4 @@
-"""What happens when tables are recovered, partitions revoked, the worker stopped."""
+"""Lifecycle of a worker: recovery, rebalances and the stop, driven by Faust's signals."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from streams.faust_batches.leave_group import leave_at_the_end
+from streams.agents.supervision import SupervisedTasks
+from streams.faust_batches.leave_group import leave_group_at_stop
 from streams.worker.tuning import tune_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     import faust
 
     from streams.agents.definitions.reader import DefinitionsReader
-    from streams.agents.definitions.upkeep import DefinitionsKeeper
-    from streams.agents.events.assigned_partitions import Owners
+    from streams.agents.definitions.upkeep import DefinitionsUpkeep
+    from streams.agents.events.assigned_partitions import AssignedPartitions
     from streams.faust_batches.lease import Lease
     from streams.scripts.sandbox import Sandbox
-    from streams.worker.health_page import WebPage
+    from streams.worker.health_page import HealthPage
 
 
 class Lifecycle:
-    """Starts what owners need before the first batch, and ends all of it at the end.
+    """Starts what the owners of partitions need before the first batch, and ends all of it at the stop.
 
     Args:
-        owners: the partitions that are ours.
+        partitions: those that are ours.
         reader: has read all definitions before the first batch is judged.
-        keeper: looks after the definitions topic from the first assignment on.
+        upkeep: looks after the definitions topic from the first assignment on.
         sandbox: can run scripts before the first batch is judged.
         lease: looked at and stamped from the first assignment on.
         page: is served already, and no longer after the stop.
@@ -37,58 +38,47 @@ class Lifecycle:
 
     def __init__(
         self,
-        owners: Owners,
+        partitions: AssignedPartitions,
         reader: DefinitionsReader,
-        keeper: DefinitionsKeeper,
+        upkeep: DefinitionsUpkeep,
         sandbox: Sandbox,
         lease: Lease,
-        page: WebPage,
+        page: HealthPage,
         *,
         fail: Callable[[BaseException], None],
     ) -> None:
-        self._owners = owners
+        self._partitions = partitions
         self._reader = reader
-        self._keeper = keeper
+        self._upkeep = upkeep
         self._sandbox = sandbox
         self._lease = lease
         self._page = page
-        self._fail = fail
         self._leave: Callable[[], None] = lambda: None
-        self._background: list[asyncio.Task[Any]] = []
+        self._background = SupervisedTasks(fail)
 
     def follow(self, app: faust.App) -> None:
-        """Let Faust's signals drive the owners."""
+        """Let Faust's signals drive the partitions."""
         app.on_rebalance_complete.connect(self._recovered)
         app.on_partitions_revoked.connect(self._revoked)
         app.on_before_shutdown.connect(self._stopping)
-        self._leave = partial(leave_at_the_end, app)
+        self._leave = partial(leave_group_at_stop, app)
 
     async def _recovered(self, *_args: Any, **_signal: Any) -> None:
         first = not self._background
         if first:
             await asyncio.gather(self._reader.start(), self._sandbox.start())
-            self._watch(self._reader.follow(), "read-definitions")
-            self._watch(self._keeper.keep(), "keep-definitions")
-            self._watch(self._lease.keep(), "keep-lease")
-        self._owners.open()
+            self._background.run(self._reader.follow(), "read-definitions")
+            self._background.run(self._upkeep.keep(), "keep-definitions")
+            self._background.run(self._lease.keep(), "keep-lease")
+        self._partitions.open()
         if first:
             tune_process()
 
     async def _revoked(self, *_args: Any, **_signal: Any) -> None:
-        self._owners.close()
+        self._partitions.close()
 
     async def _stopping(self, *_args: Any, **_signal: Any) -> None:
         self._leave()
-        self._owners.close()
-        for task in self._background:
-            task.cancel()
+        self._partitions.close()
+        self._background.cancel()
         await asyncio.gather(self._reader.stop(), self._sandbox.stop(), self._page.stop())
-
-    def _watch(self, work: Coroutine[Any, Any, Any], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(self._report)
-        self._background.append(task)
-
-    def _report(self, task: asyncio.Task[Any]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error)

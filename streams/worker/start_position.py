@@ -1,4 +1,4 @@
-"""Where a new consumer group begins to read events (`DULY_START`).
+"""Start position of a new consumer group (`DULY_START`).
 
 `earliest` is what Faust does by itself. The others are committed for the group before its first
 worker joins: a position that is only decided when partitions are assigned would be decided again
@@ -18,12 +18,12 @@ from streams.kafka.topics import full_name
 from streams.log import get_logger
 
 if TYPE_CHECKING:
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 log = get_logger(__name__)
 
 
-async def commit_start_position(settings: Settings) -> None:
+async def commit_start_position(settings: WorkerSettings) -> None:
     """Commit where to begin for each partition of the events topic that has no commit yet."""
     if settings.start == "earliest":
         return
@@ -46,7 +46,7 @@ async def commit_start_position(settings: Settings) -> None:
 
 
 async def _positions(
-    consumer: Any, partitions: list[TopicPartition], settings: Settings
+    consumer: Any, partitions: list[TopicPartition], settings: WorkerSettings
 ) -> dict[TopicPartition, int]:
     positions: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
     time_ms = settings.start_time_ms

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.deployment import Deployment
-from benchmarks.report import print_table, say
 from streams.dev_broker import start_broker
 from tests.attacks.by_replay import attack_by_replay
 from tests.attacks.by_worker import attack_by_worker
 from tests.attacks.findings import good_flows, table
-from tests.scripts.attack_list import load_attacks
+from tests.support.attack_list import load_attacks
+from tests.support.installed_deployment import InstalledDeployment
+from tests.support.report import print_table, say
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         say(f"{len(attacks)} attacks through duly replay")
         findings = [attack_by_replay(attacks, Path(folder), canary)]
         with start_broker() as broker:
-            deployment = Deployment(broker.bootstrap, *good_flows())
+            deployment = InstalledDeployment(broker.bootstrap, *good_flows())
             deployment.prepare()
             say(f"{len(attacks)} attacks through a worker on {broker.bootstrap}")
             findings += asyncio.run(attack_by_worker(attacks, deployment, canary))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from benchmarks.deployment import SCRIPTS
 from streams.cli.exit_codes import ExitCode
 from streams.flows.files import dump_flow
 from tests.attacks.findings import (
@@ -21,12 +20,13 @@ from tests.attacks.findings import (
     good_flows,
     is_judged_wrongly,
 )
+from tests.support.installed_deployment import SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from tests.scripts.attack_list import Attack
+    from tests.support.attack_list import Attack
 
 START_NS = 1_767_614_400_000_000_000
 STEP_NS = 1_000_000

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.standard_job import PARTITIONS
 from schemas.limits import MAX_EVENT_BYTES
 from schemas.partitioning import murmur2_partition
 from tests.attacks.findings import (
@@ -23,20 +22,24 @@ from tests.attacks.findings import (
     flow_name,
     is_judged_wrongly,
 )
+from tests.support.standard_job import PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from benchmarks.deployment import Deployment
-    from tests.scripts.attack_list import Attack
+    from tests.support.attack_list import Attack
+    from tests.support.installed_deployment import InstalledDeployment
+
+SETTLE_MS = "200"
+"""Flows are learned: one that passes waits for so long, by default for 5 s."""
 
 PATIENCE_S = 60.0
 """A run that has no verdict by then will have none."""
 
 
 async def attack_by_worker(
-    attacks: Sequence[Attack], deployment: Deployment, canary: Path
+    attacks: Sequence[Attack], deployment: InstalledDeployment, canary: Path
 ) -> list[Findings]:
     """Send each attack to one worker: first one by one, then all at once to one partition.
 
@@ -45,7 +48,7 @@ async def attack_by_worker(
     producer: Any = AIOKafkaProducer(
         bootstrap_servers=deployment.bootstrap, max_request_size=8 * MAX_EVENT_BYTES
     )
-    with deployment.worker() as process:
+    with deployment.worker(DULY_SETTLE_MS=SETTLE_MS) as process:
         async with producer, _Answers(deployment) as answers:
             traffic = _Traffic(deployment, producer, answers)
             await traffic.one("warm-up", "good-python", {"n": 1}, GOOD_SCRIPTS["python"])
@@ -79,7 +82,7 @@ async def _all_at_once(attacks: Sequence[Attack], traffic: _Traffic, canary: Pat
 class _Traffic:
     """Sends events of runs that have one each."""
 
-    def __init__(self, deployment: Deployment, producer: Any, answers: _Answers) -> None:
+    def __init__(self, deployment: InstalledDeployment, producer: Any, answers: _Answers) -> None:
         self._deployment = deployment
         self._producer = producer
         self.answers = answers
@@ -121,7 +124,7 @@ class _Traffic:
 class _Answers:
     """Follows verdicts and dead letters, from now on."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: InstalledDeployment) -> None:
         self._deployment = deployment
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=deployment.bootstrap,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from tests.scripts.attack_list import Attack
+    from tests.support.attack_list import Attack
 
 Fate = Literal["unread", "refused", "error", "limit", "not run", "answered"]
 """What became of an attack.
@@ -143,7 +143,7 @@ def fate_of(verdict: dict[str, Any]) -> tuple[Fate, str]:
         return "refused", messages["definition"]
     if "validator_error" in messages:
         message = messages["validator_error"]
-        if not verdict["limit"]:
+        if not verdict["script_limit"]:
             return "error", message
         return ("not run" if NOT_RUN in message else "limit"), message
     return "answered", messages.get("validator", "")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from streams.cli.terminal import clock_time, reasons, verdict_line, verdict_table
+from streams.cli.terminal import clock_time, verdict_line, verdict_table
 
 
 def verdict(**fields: Any) -> dict[str, Any]:
@@ -16,20 +16,6 @@ def verdict(**fields: Any) -> dict[str, Any]:
 
 def test_an_instant_is_shown_as_time_of_day_in_utc() -> None:
     assert clock_time(1_767_614_400_007_999_999) == "12:00:00.007"
-
-
-def test_a_failed_verdict_gives_the_message_of_each_cause() -> None:
-    causes = [{"message": "pay: wrong"}, {"message": "ship: late"}]
-    assert reasons(verdict(status="failed", causes=causes)) == ["pay: wrong", "ship: late"]
-
-
-def test_an_incomplete_verdict_says_what_is_missing_and_what_could_not_come() -> None:
-    statuses = {"cart": "passed", "pay": "missing", "ship": "unreached", "deliver": "unreached"}
-    nodes = [{"node": node, "status": status} for node, status in statuses.items()]
-    assert reasons(verdict(status="incomplete", nodes=nodes)) == [
-        "missing: pay",
-        "unreached: ship, deliver",
-    ]
 
 
 @pytest.mark.parametrize(

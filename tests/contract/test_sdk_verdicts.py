@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from producer_sdk import act
-from producer_sdk._capture._definition import source_of
+from producer_sdk._capture._script_source import source_of
 from producer_sdk.testing import recorded
 from streams.cli.root import app
 from streams.engine.script_calls import ScriptCall

@@ -10,7 +10,7 @@ import typer
 
 from streams.cli.exit_codes import ExitCode
 from streams.cli.root import app
-from tests.docs.markdown import ROOT, section
+from tests.support.markdown import ROOT, section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

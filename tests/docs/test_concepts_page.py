@@ -9,7 +9,7 @@ import pytest
 
 from schemas.v1.definition import FlowOptions, NodeDefinition
 from schemas.v1.verdict import CauseKind, NodeStatus
-from tests.docs.markdown import ROOT, section
+from tests.support.markdown import ROOT, section
 
 PAGE = ROOT / "docs" / "concepts.md"
 SOURCES = [*ROOT.glob("streams/**/*.py"), *ROOT.glob("schemas/**/*.py")]
@@ -39,5 +39,5 @@ def test_options_and_fields_are_there_with_their_defaults(
 
 
 def test_node_statuses_and_causes_are_all_there() -> None:
-    assert list(rows(section(PAGE, "## How a node stands"))) == [*get_args(NodeStatus)]
-    assert list(rows(section(PAGE, "## What a cause can be"))) == [*get_args(CauseKind)]
+    assert list(rows(section(PAGE, "## Node statuses"))) == [*get_args(NodeStatus)]
+    assert list(rows(section(PAGE, "## Causes"))) == [*get_args(CauseKind)]

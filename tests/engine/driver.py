@@ -13,7 +13,7 @@ from schemas.wire import Event, decode_event
 from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
 from streams.engine.records import Judged, Record
-from streams.engine.rules.verdicts import Decision, decide, state_verdict
+from streams.engine.rules.verdicts import Decision, build_verdict, decision_at
 from streams.engine.run.codec import decode_run
 from streams.engine.run.timers import ceil_ms
 from streams.engine.run.window import closes_at
@@ -111,7 +111,7 @@ class Log:
         for definition in definitions:
             self.definitions.publish(definition)
         self.partition = Partition("events", 0, self.definitions)
-        self.clock_ns = 0
+        self.stream_time_ns = 0
         self.script = script
         self.verdicts: list[Verdict] = []
         self.judged: list[Judged] = []
@@ -124,20 +124,19 @@ class Log:
 
     def judge(self, records: Sequence[Record]) -> list[Verdict]:
         """Judge a batch and return the verdicts that it made."""
-        self.clock_ns = max([self.clock_ns, *(record.timestamp_ns for record in records)])
-        judging = self.partition.judge(records)
-        try:
-            calls = next(judging)
-            while True:
-                self.calls += calls
-                calls = judging.send([self.script(call) for call in calls])
-        except StopIteration as done:
-            return self._note(done.value)
+        self.stream_time_ns = max(
+            [self.stream_time_ns, *(record.timestamp_ns for record in records)]
+        )
+        judgement = self.partition.judge(records)
+        while judgement.calls:
+            self.calls += judgement.calls
+            judgement.answer([self.script(call) for call in judgement.calls])
+        return self._note(judgement.judged)
 
     def _note(self, judged: Judged) -> list[Verdict]:
         self.judged.append(judged)
         for key, value in judged.learned:
-            self.definitions.add(key, value, self.clock_ns)
+            self.definitions.add(key, value, self.stream_time_ns)
         said = [orjson.loads(verdict.value) for verdict in judged.verdicts]
         self.verdicts += said
         return said
@@ -147,7 +146,7 @@ class Log:
         said: list[Verdict] = []
         for one in events:
             # Whole milliseconds, as the timestamps of records are.
-            happened = max(ceil_ms(one.ts), self.clock_ns) // NS_PER_MS - START_MS
+            happened = max(ceil_ms(one.ts), self.stream_time_ns) // NS_PER_MS - START_MS
             said += self.judge([self.record(happened if at is None else at, one)])
         return said
 
@@ -184,11 +183,11 @@ class Log:
         """Return how a run stands when all time has passed, whether or not that was news."""
         key = state_key(flow, run)
         copy = decode_run(key, self.stored()[key], self.definitions)
-        now = max(self.clock_ns, closes_at(copy))
-        decision = decide(copy, now)
+        now = max(self.stream_time_ns, closes_at(copy))
+        decision = decision_at(copy, now)
         # An undecided run has node statuses too; that it is undecided is told by `status`.
         shown = Decision(decision.status or "passed", decision.causes, decision.absent)
-        verdict = state_verdict(copy, shown, now, "event", ("events", 0, 0))
+        verdict = build_verdict(copy, shown, now, "event", ("events", 0, 0))
         return End(decision.status, sorted(causes(verdict)), statuses(verdict))
 
     @property

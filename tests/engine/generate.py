@@ -63,7 +63,7 @@ def flows(draw: st.DrawFn, *, scripts: bool = True) -> dict[str, Any]:
         "window_ms": draw(st.sampled_from((20, 50, 1_000))),
         "max_open_ms": draw(st.sampled_from((100_000_000, 100_000_000, 80))),
         "settle_ms": draw(st.sampled_from((5, 40))),
-        "retention_ms": 10_000_000_000,
+        "forget_after_ms": 10_000_000_000,
         "closed": rarely(draw),
     }
     return {"flow": "f", "options": options, "nodes": nodes}

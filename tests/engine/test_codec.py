@@ -10,7 +10,7 @@ from schemas.errors import InvalidDefinition
 from schemas.ids import state_key
 from schemas.units import NS_PER_MS
 from streams.engine.definitions.registry import Definitions
-from streams.engine.rules.causes import read_causes
+from streams.engine.rules.causes import current_causes
 from streams.engine.run.codec import decode_run, encode_run, read_header, state_offset
 from tests.engine.driver import START_NS, Log, event, flow, python, timeout
 
@@ -94,10 +94,10 @@ def test_a_stored_run_comes_back_as_it_was():
     stored = encode_run(live)
     again = decode_run(KEY, stored, log.definitions)
     assert encode_run(again) == stored
-    assert read_causes(again, live.touched_at) == read_causes(live, live.touched_at)
+    assert current_causes(again, live.touched_at) == current_causes(live, live.touched_at)
     assert again.owed == live.owed
     what_was_said = attrgetter("revision", "status", "causes", "absent")
-    assert what_was_said(again.said) == what_was_said(live.said)
+    assert what_was_said(again.last_verdict) == what_was_said(live.last_verdict)
     assert set(again.waiting) == set(live.waiting)
 
 
@@ -108,17 +108,17 @@ def test_the_busy_run_holds_every_kind_of_thing():
     assert live is not None
     entries = live.entries.values()
     assert {entry.standing for entry in entries} == {"counted", "excluded", "refused"}
-    assert {kind for _, kind in read_causes(live, live.touched_at)} == {
+    assert {kind for _, kind in current_causes(live, live.touched_at)} == {
         "filter_error",
         "validator",
         "too_many_events",
         "order",
     }
-    assert live.stamped
-    assert live.grew
+    assert live.stamped_at_flush
+    assert live.learned_here
     assert any(entry.skewed for entry in entries)
-    assert any(entry.literal for entry in entries)
-    assert live.said.revision > 1
+    assert any(entry.excluded_by_client for entry in entries)
+    assert live.last_verdict.revision > 1
 
 
 def test_a_run_whose_definition_is_gone_is_refused():

@@ -1,4 +1,4 @@
-"""Plain events are judged directly (plain.py): the rules in general would have come to the same."""
+"""The fast path (fast_path.py) judges ordinary events as the general rules would."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine import partition
+from streams.engine import run_in_batch
 from streams.engine.run import codec
 from streams.engine.run.codec import decode_run
 from tests.engine.driver import Log, event, flow, python, timeout
@@ -18,12 +18,12 @@ from tests.engine.generate import OUTAGE_STEPS_MS, VALIDATORS, Arrival, flows, l
 if TYPE_CHECKING:
     from streams.engine.run.run import Run
 
-TAKE_PLAINLY = partition.take_plainly
-RESTORE_PLAINLY = codec.restore_plainly
+TAKE = run_in_batch.take_on_fast_path
+RESTORE = codec.restore_on_fast_path
 
 
 @st.composite
-def plain_flows(draw: st.DrawFn) -> dict[str, Any]:
+def ordinary_flows(draw: st.DrawFn) -> dict[str, Any]:
     """A flow without a choice or an excuse, as most are."""
     names = "abcd"[: draw(st.integers(2, 4))]
     nodes: list[dict[str, Any]] = []
@@ -41,8 +41,8 @@ def plain_flows(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[dict[str, Any], list[Arrival]]:
-    """Flows that are plain more often than not, and logs that often go as they should."""
-    definition = draw(st.one_of(plain_flows(), plain_flows(), flows()))
+    """Flows that are ordinary more often than not, and logs that often go as they should."""
+    definition = draw(st.one_of(ordinary_flows(), ordinary_flows(), flows()))
     arrivals = draw(logs(definition, steps=OUTAGE_STEPS_MS))
     if draw(st.booleans()):
         in_order = [
@@ -58,11 +58,11 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], list[Arrival]]:
 
 
 class Told:
-    """What came of a log, with or without the direct way."""
+    """What came of a log, with or without the fast path."""
 
     def __init__(self, definition: dict[str, Any], arrivals: list[Arrival], take: Any) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(partition, "take_plainly", take)
+            patch.setattr(run_in_batch, "take_on_fast_path", take)
             log = Log(definition)
             self.stored: list[dict[bytes, Any]] = []
             self.due: list[int | None] = []
@@ -78,15 +78,15 @@ class Told:
 
 
 def never(*_: Any) -> bool:
-    """Take no event plainly."""
+    """Take no event on the fast path."""
     return False
 
 
 @given(cases())
-def test_R15_a_plain_event_is_judged_as_any_other(case: tuple[dict[str, Any], list[Arrival]]):
-    """Verdicts, stored runs, due instants and questions are the same, record by record."""
+def test_R15_an_ordinary_event_is_judged_as_any_other(case: tuple[dict[str, Any], list[Arrival]]):
+    """Verdicts, stored runs, due instants and script calls are the same, record by record."""
     definition, arrivals = case
-    directly = Told(definition, arrivals, TAKE_PLAINLY)
+    directly = Told(definition, arrivals, TAKE)
     in_general = Told(definition, arrivals, never)
     assert directly.verdicts == in_general.verdicts
     assert directly.stored == in_general.stored
@@ -95,9 +95,9 @@ def test_R15_a_plain_event_is_judged_as_any_other(case: tuple[dict[str, Any], li
 
 
 def restored(log: Log, restore: Any) -> dict[bytes, Any]:
-    """Return what is read in the stored runs of a log, with or without the direct way."""
+    """Return what is read in the stored runs of a log, with or without the fast path."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "restore_plainly", restore)
+        patch.setattr(codec, "restore_on_fast_path", restore)
         return {
             key: _read(decode_run(key, stored, log.definitions))
             for key, stored in log.stored().items()
@@ -110,12 +110,12 @@ def _read(run: Run) -> Any:
         for entry in run.entries.values()
     ]
     counted = {
-        node: [entry.event_id for entry in occurrences.counted]
-        for node, occurrences in run.nodes.items()
+        node: [entry.event_id for entry in node_events.counted]
+        for node, node_events in run.nodes.items()
     }
-    versions = {node: occurrences.version for node, occurrences in run.nodes.items()}
+    versions = {node: node_events.version for node, node_events in run.nodes.items()}
     failing = {key: [entry.event_id for entry in entries] for key, entries in run.failing.items()}
-    waits = (set(run.waiting), set(run.leaning), run.owed, run.timeouts, run.wake_at)
+    waits = (set(run.waiting), set(run.conditional), run.owed, run.timeouts, run.wake_at)
     return entries, counted, versions, failing, waits, run.dirty
 
 
@@ -128,7 +128,7 @@ def test_R15_a_stored_run_is_read_directly_as_in_general(
     log = Log(definition)
     for arrival in arrivals:
         log.judge([log.record(*arrival)])
-        assert restored(log, RESTORE_PLAINLY) == restored(log, never)
+        assert restored(log, RESTORE) == restored(log, never)
 
 
 def ordinary(*deps_of_c: str) -> Log:
@@ -156,8 +156,8 @@ def spied(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[bool]
 
 
 def test_R15_an_ordinary_stored_run_is_read_directly(monkeypatch: pytest.MonkeyPatch):
-    """The direct way is worth its code, with validators and without."""
-    read = spied(monkeypatch, codec, "restore_plainly")
+    """The fast path is worth its code, with validators and without."""
+    read = spied(monkeypatch, codec, "restore_on_fast_path")
     log = ordinary("b")
     log.come(event("a", 0))
     log.restart()
@@ -168,9 +168,9 @@ def test_R15_an_ordinary_stored_run_is_read_directly(monkeypatch: pytest.MonkeyP
     assert log.last["status"] == "passed"
 
 
-def test_R15_a_run_that_goes_as_it_should_is_plain_throughout(monkeypatch: pytest.MonkeyPatch):
-    """The direct way is taken by every event of an ordinary run: it is worth its code."""
-    taken = spied(monkeypatch, partition, "take_plainly")
+def test_R15_a_run_that_goes_as_it_should_stays_on_the_fast_path(monkeypatch: pytest.MonkeyPatch):
+    """The fast path is taken by every event of an ordinary run: it is worth its code."""
+    taken = spied(monkeypatch, run_in_batch, "take_on_fast_path")
     log = ordinary("a", "b")
     log.come(event("a", 0), event("b", 10), event("c", 20))
     assert taken == [True, True, True]

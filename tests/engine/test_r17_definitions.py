@@ -10,7 +10,9 @@ import pytest
 from schemas.errors import InvalidDefinition
 from schemas.ids import definition_version
 from schemas.units import NS_PER_MS
-from streams.engine.definitions.registry import Definitions, check_definition, published_version
+from streams.engine.definitions.checks import check_definition
+from streams.engine.definitions.definition import published_version
+from streams.engine.definitions.registry import Definitions
 from tests.engine.driver import (
     START_NS,
     Log,

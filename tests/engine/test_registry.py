@@ -8,11 +8,12 @@ import orjson
 import pytest
 
 from schemas.errors import InvalidDefinition
+from streams.engine.definitions.definition import published_version
+from streams.engine.definitions.history import DAY_NS
 from streams.engine.definitions.registry import (
     OFFER_AGAIN_NS,
     SETTLED_NS,
     Definitions,
-    published_version,
 )
 from tests.engine.driver import START_NS, flow, python
 
@@ -50,6 +51,42 @@ def test_the_two_keys_of_a_published_record_are_one_definition():
     assert definitions.newest("f").version == before.version == published_version(AB)
 
 
+def test_a_published_definition_keeps_the_version_that_its_record_states():
+    """An earlier release hashed other content: runs that it judged find it, and new ones name it."""
+    stated = "0123456789abcdef"
+    value = record("published", version=stated, options={"retention_ms": 7}, nodes=AB["nodes"])
+    definitions = Definitions()
+    definitions.add(b"f@" + stated.encode(), value, START_NS)
+    definitions.add(b"f", value, START_NS)
+    assert definitions.version("f", stated).options.forget_after_ms == 7
+    assert definitions.at("f", START_NS + SETTLED_NS).version == stated
+    assert definitions.snapshot(definitions.newest("f")) is None
+    again = {**AB, "options": {"forget_after_ms": 7}}
+    assert definitions.publish(again, START_NS) == published_version(again) != stated
+
+
+def test_what_upkeep_says_again_has_todays_names_and_the_stated_version():
+    """A snapshot of an earlier release, needed by a run that lives long."""
+    stated, layer = "0123456789abcdef", {"retention_ms": 7}
+    value = record(
+        "snapshot",
+        version=stated,
+        options=layer,
+        nodes=AB["nodes"],
+        learned_options=layer,
+        learned_nodes=[],
+    )
+    definitions = Definitions()
+    definitions.add(b"f@" + stated.encode(), value, START_NS)
+    definitions.version("f", stated)
+    definitions.at("f", START_NS + 30 * DAY_NS)
+    ((key, again),) = definitions.upkeep({}, log_kept_ns=0)
+    assert key == b"f@" + stated.encode()
+    renamed = {"forget_after_ms": 7}
+    expected = {"version": stated, "options": renamed, "learned_options": renamed}
+    assert orjson.loads(again or b"").items() >= expected.items()
+
+
 def test_a_tombstone_takes_nothing_from_those_who_judge_by_it():
     """The topic forgets a version that is no longer in use; a run that holds it still does."""
     definitions = Definitions()
@@ -69,6 +106,7 @@ def test_a_tombstone_takes_nothing_from_those_who_judge_by_it():
         record("published", options={}, nodes=[{}]),
         record("learned", node={"type": "act"}),
         record("snapshot", version="1"),
+        record("published", version=1, options={}, nodes=[{"id": "a"}]),
         record("published", options={}, nodes=[{"id": "a", "dep_ids": ["x"]}]),
     ],
     ids=[
@@ -80,6 +118,7 @@ def test_a_tombstone_takes_nothing_from_those_who_judge_by_it():
         "node without id",
         "lesson without id",
         "snapshot without nodes",
+        "version that is no text",
         "refused by R18",
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.units import NS_PER_MS
-from streams.engine.text import clock_text, duration_text, list_text
+from streams.engine.text import clock_text, duration_text, list_text, verdict_reasons
 from tests.engine.driver import START_NS
 
 
@@ -58,3 +58,22 @@ def test_a_duration_is_said_in_the_unit_that_fits(duration_ns: int, text: str):
 def test_a_list_reads_as_a_sentence(names: list[str], text: str):
     """Commas, and one `and`."""
     assert list_text(names) == text
+
+
+def test_a_failed_verdict_gives_the_message_of_each_cause():
+    causes = [{"message": "pay: wrong"}, {"message": "ship: late"}]
+    verdict = {"status": "failed", "causes": causes, "nodes": []}
+    assert verdict_reasons(verdict) == ["pay: wrong", "ship: late"]
+
+
+def test_an_incomplete_verdict_lists_missing_and_unreached_nodes():
+    statuses = {"cart": "passed", "pay": "missing", "ship": "unreached", "deliver": "unreached"}
+    nodes = [{"node": node, "status": status} for node, status in statuses.items()]
+    assert verdict_reasons({"status": "incomplete", "causes": [], "nodes": nodes}) == [
+        "missing: pay",
+        "unreached: ship, deliver",
+    ]
+
+
+def test_a_passed_verdict_has_no_reasons():
+    assert verdict_reasons({"status": "passed", "causes": [], "nodes": []}) == []

@@ -10,7 +10,7 @@ from schemas.units import NS_PER_MS
 from streams.engine.run.timers import (
     OUTAGE_GRACE_NS,
     OUTAGE_NS,
-    Gap,
+    Outage,
     Waking,
     Wheel,
     ceil_ms,
@@ -36,7 +36,7 @@ def test_instants_are_rounded_up_to_whole_milliseconds(instant_ns: int, rounded_
     assert due(instant_ns, []) == rounded_ns
 
 
-GAP = Gap(start_ns=1_000 * NS_PER_MS, end_ns=10_000 * NS_PER_MS)
+GAP = Outage(start_ns=1_000 * NS_PER_MS, end_ns=10_000 * NS_PER_MS)
 MOVED = GAP.end_ns + OUTAGE_GRACE_NS
 
 
@@ -60,7 +60,7 @@ def test_an_outage_moves_what_it_swallowed(instant_ms: int, due_ns: int):
 
 def test_a_second_outage_moves_it_again():
     """An instant goes through the outages in turn."""
-    second = Gap(MOVED - 5, MOVED + 60_000 * NS_PER_MS)
+    second = Outage(MOVED - 5, MOVED + 60_000 * NS_PER_MS)
     assert due(2_000 * NS_PER_MS, [GAP, second]) == second.end_ns + OUTAGE_GRACE_NS
 
 

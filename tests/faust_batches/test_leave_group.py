@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.faust_batches.leave_group import leave_at_the_end
+from streams.faust_batches.leave_group import leave_group_at_stop
 
 if TYPE_CHECKING:
     from tests.support.shared_kafka import SharedKafka
@@ -52,7 +52,7 @@ async def test_a_static_member_that_stops_leaves_its_partition_to_the_next(
             await first.getmany(timeout_ms=50)
     # What Faust wraps around a consumer: a transport's consumer, with a thread that has it.
     app: Any = SimpleNamespace(consumer=SimpleNamespace(_thread=SimpleNamespace(_consumer=first)))
-    leave_at_the_end(app)
+    leave_group_at_stop(app)
     await first.stop()
 
     async with second, asyncio.timeout(PATIENCE_S):
@@ -61,4 +61,4 @@ async def test_a_static_member_that_stops_leaves_its_partition_to_the_next(
 
 
 def test_a_worker_that_never_had_a_consumer_has_nothing_to_leave():
-    leave_at_the_end(SimpleNamespace(consumer=SimpleNamespace()))  # pyright: ignore[reportArgumentType]  # as before its start
+    leave_group_at_stop(SimpleNamespace(consumer=SimpleNamespace()))  # pyright: ignore[reportArgumentType]  # as before its start

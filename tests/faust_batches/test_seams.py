@@ -1,7 +1,7 @@
 """The seams to Faust and aiokafka: what we override or reach into must still be what it was.
 
 When an upgrade fails here, read the changed method before you change the expectation: each of
-these stands for a mechanism in streams/kafka that would fail in silence.
+these stands for a mechanism in streams/faust_batches that would fail in silence.
 """
 
 from __future__ import annotations
@@ -22,16 +22,14 @@ from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 from mode import Worker as ModeWorker
 
-from streams.faust_batches.consumer import (
-    BatchConsumer,
-    BatchConsumerThread,
-    BatchSchema,
-    RecordsAsParsed,
-)
+from streams.faust_batches.commits import CommitsInOrder
+from streams.faust_batches.consumer import BatchConsumer, BatchSchema
+from streams.faust_batches.consumer_thread import BatchConsumerThread, RecordsAsParsed
 from streams.faust_batches.producer import BatchProducer
 from streams.faust_batches.run_table import RECOVERY_BUFFER_SIZE, RunStore, RunTable
+from streams.faust_batches.runs_in_memory import RunsInMemory
 from streams.faust_batches.transport import BatchTransport
-from streams.worker.process import Worker
+from streams.faust_batches.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,17 +93,15 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
             driver.Consumer,
             [
                 "_new_consumer_thread",
-                "_add_gap",
-                "_new_offset",
                 "create_topic",
                 "getmany",
                 "on_buffer_drop",
                 "on_buffer_full",
                 "perform_seek",
                 "resume_partitions",
-                "wait_empty",
             ],
         ),
+        (CommitsInOrder, driver.Consumer, ["_add_gap", "_new_offset", "wait_empty"]),
         (
             BatchConsumerThread,
             driver.AIOKafkaConsumerThread,
@@ -127,6 +123,7 @@ def test_a_method_that_we_override_or_call_takes_what_it_took(
                 "set_persisted_offset",
             ],
         ),
+        (RunsInMemory, Store, ["backup_partition", "restore_backup"]),
         (RunTable, faust.Table, ["_new_store_by_url"]),
         (Worker, faust.Worker, ["execute_from_commandline", "stop"]),
     ],
@@ -238,8 +235,8 @@ def test_no_module_is_named_like_the_app_that_faust_looks_for() -> None:
 
 def test_the_web_pages_stay_off_whatever_fausts_command_says() -> None:
     from streams.pipeline import create_app
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
-    app = create_app(Settings())
+    app = create_app(WorkerSettings())
     app.conf.web_enabled = True
     assert not app.boot_strategy._should_enable_web()

@@ -15,17 +15,19 @@ from faust.types import TP
 
 from schemas.topics import VERDICTS
 from streams.errors import LeaseLost, UnreadableRecords
-from streams.faust_batches.consumer import FETCH_MAX_WAIT_MS, BatchConsumer, BatchConsumerThread
+from streams.faust_batches.consumer import BatchConsumer
+from streams.faust_batches.consumer_thread import FETCH_MAX_WAIT_MS, BatchConsumerThread
 from streams.faust_batches.lease import Lease
-from streams.faust_batches.transport import BatchTransport, batch_consumer, batch_producer
+from streams.faust_batches.transport import batch_consumer, batch_producer, use_batch_transport
 from streams.kafka.rows import Appended, OutRecord
 from streams.kafka.topics import ensure_topics, full_name
-from streams.settings.worker import Settings
+from streams.settings.kafka import KafkaSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from streams.faust_batches.producer import BatchProducer
+    from streams.faust_batches.transport import BatchTransport
     from tests.support.shared_kafka import SharedKafka
 
 EVENTS = TP("events", 0)
@@ -47,12 +49,10 @@ def new_app(broker: str, lease: Lease) -> faust.App:
     app = faust.App("app", broker=f"kafka://{broker}", store="memory://", autodiscover=False)
     app.topic("events")
 
-    async def settle() -> None:
+    async def drain() -> None:
         return None
 
-    app.transport = app.producer_transport = BatchTransport(
-        app.conf.broker_consumer, app, lease=lease, settle=settle
-    )
+    use_batch_transport(app, lease=lease, drain=drain, idempotence=True)
     return app
 
 
@@ -108,22 +108,22 @@ def fetches(consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch) -> Fetches
     return fetches
 
 
-async def test_a_held_partition_is_not_fetched_until_it_is_released(
+async def test_a_paused_partition_is_not_fetched_until_it_is_resumed(
     consumer: BatchConsumer, fetches: Fetches
 ) -> None:
-    consumer.hold(EVENTS)
+    consumer.pause(EVENTS)
     await consumer._fetch(1)
-    consumer.release(EVENTS)
+    consumer.resume(EVENTS)
     await consumer._fetch(1)
     assert fetches.asked == [{OTHER}, {EVENTS, OTHER}]
 
 
-async def test_what_faust_pauses_is_not_fetched_whatever_an_owner_releases(
+async def test_what_faust_pauses_is_not_fetched_whatever_an_owner_resumes(
     consumer: BatchConsumer, fetches: Fetches
 ) -> None:
     consumer.pause_partitions({EVENTS})
-    consumer.hold(EVENTS)
-    consumer.release(EVENTS)
+    consumer.pause(EVENTS)
+    consumer.resume(EVENTS)
     await consumer._fetch(1)
     assert fetches.asked == [{OTHER}]
 
@@ -133,21 +133,21 @@ async def test_a_fetch_under_way_keeps_to_the_partitions_that_it_began_with(
 ) -> None:
     """aiokafka looks at the set again and again; what is taken out of it meanwhile would be lost."""
     await consumer._fetch(1)
-    consumer.hold(EVENTS)
+    consumer.pause(EVENTS)
     consumer.pause_partitions({OTHER})
     assert fetches.asked == [{EVENTS, OTHER}]
 
 
-@pytest.mark.parametrize("end_it", [BatchConsumer.release, BatchConsumer.resume_partitions])
+@pytest.mark.parametrize("end_it", [BatchConsumer.resume, BatchConsumer.resume_partitions])
 async def test_when_no_partition_is_wanted_the_wait_ends_with_the_first_that_is(
     consumer: BatchConsumer, fetches: Fetches, end_it: Any
 ) -> None:
     consumer._set_active_tps({EVENTS})
-    consumer.hold(EVENTS)
+    consumer.pause(EVENTS)
     fetching = asyncio.create_task(consumer._fetch(60))
     await asyncio.sleep(0)
     assert not fetching.done()
-    end_it(consumer, EVENTS if end_it is BatchConsumer.release else {OTHER})
+    end_it(consumer, EVENTS if end_it is BatchConsumer.resume else {OTHER})
     assert await asyncio.wait_for(fetching, 1) == {}
     assert fetches.asked == []
 
@@ -197,7 +197,7 @@ async def test_one_message_carries_the_batch_of_one_partition(
     ]
 
 
-async def test_what_was_fetched_of_a_partition_held_meanwhile_is_not_lost(
+async def test_what_was_fetched_of_a_partition_paused_meanwhile_is_not_lost(
     consumer: BatchConsumer, fetches: Fetches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await sought(consumer, monkeypatch)
@@ -205,7 +205,7 @@ async def test_what_was_fetched_of_a_partition_held_meanwhile_is_not_lost(
     delivered: list[TP] = []
     async for tp, _ in consumer.getmany(1):
         delivered.append(tp)
-        consumer.hold(OTHER)
+        consumer.pause(OTHER)
     assert delivered == [EVENTS, OTHER]
 
 
@@ -266,8 +266,8 @@ async def test_a_partition_without_a_commit_is_sought_back_to_its_beginning(
 
 
 @pytest.fixture
-async def settings(kafka: SharedKafka, topic_prefix: str) -> Settings:
-    settings = Settings(
+async def settings(kafka: SharedKafka, topic_prefix: str) -> KafkaSettings:
+    settings = KafkaSettings(
         broker=kafka.bootstrap, topic_prefix=topic_prefix, app_id=f"{topic_prefix}app", partitions=2
     )
     await ensure_topics(settings)
@@ -280,7 +280,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def producer(settings: Settings, clock: Clock) -> AsyncGenerator[BatchProducer]:
+async def producer(settings: KafkaSettings, clock: Clock) -> AsyncGenerator[BatchProducer]:
     lease = Lease(10_000, abandon=give_up, now=clock)
     lease.renew()
     producer = batch_producer(new_app(settings.broker, lease))
@@ -289,7 +289,7 @@ async def producer(settings: Settings, clock: Clock) -> AsyncGenerator[BatchProd
     await producer.stop()
 
 
-async def read(settings: Settings, topic: str, count: int) -> list[Any]:
+async def read(settings: KafkaSettings, topic: str, count: int) -> list[Any]:
     consumer: Any = AIOKafkaConsumer(
         topic, bootstrap_servers=settings.broker, auto_offset_reset="earliest"
     )
@@ -298,7 +298,7 @@ async def read(settings: Settings, topic: str, count: int) -> list[Any]:
 
 
 async def test_records_are_appended_in_order_with_their_headers_and_acknowledged(
-    settings: Settings, producer: BatchProducer
+    settings: KafkaSettings, producer: BatchProducer
 ) -> None:
     topic = full_name(VERDICTS, settings)
     records = [OutRecord(b"k%d" % n, b"v%d" % n, [("h", b"%d" % n)]) for n in range(3)]
@@ -312,7 +312,7 @@ async def test_records_are_appended_in_order_with_their_headers_and_acknowledged
 
 
 async def test_records_are_handed_on_as_the_parser_made_them(
-    settings: Settings, producer: BatchProducer
+    settings: KafkaSettings, producer: BatchProducer
 ) -> None:
     """To copy each into a `ConsumerRecord` would take as long as all else of a fetch."""
     topic = full_name(VERDICTS, settings)
@@ -333,7 +333,7 @@ async def test_records_are_handed_on_as_the_parser_made_them(
 
 
 async def test_more_than_a_record_batch_holds_goes_out_in_several(
-    settings: Settings, producer: BatchProducer
+    settings: KafkaSettings, producer: BatchProducer
 ) -> None:
     topic = full_name(VERDICTS, settings)
     big = [OutRecord(b"k", b"%07d" % n + b"x" * 700_000) for n in range(4)]
@@ -344,13 +344,13 @@ async def test_more_than_a_record_batch_holds_goes_out_in_several(
 
 
 async def test_nothing_to_append_is_nothing_appended(
-    settings: Settings, producer: BatchProducer
+    settings: KafkaSettings, producer: BatchProducer
 ) -> None:
     assert await producer.append(full_name(VERDICTS, settings), 0, []) is None
 
 
 async def test_nothing_is_appended_when_the_lease_is_lost(
-    settings: Settings, producer: BatchProducer, clock: Clock
+    settings: KafkaSettings, producer: BatchProducer, clock: Clock
 ) -> None:
     clock.now_s = 60
     with pytest.raises(LeaseLost):

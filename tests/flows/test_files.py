@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.flows.files import (
-    InvalidFlowFile,
-    check_scripts,
-    dump_flow,
-    load_flow_file,
-    load_flow_files,
-    parse_flow,
-)
+from streams.errors import InvalidFlowFile
+from streams.flows.files import dump_flow, load_flow_file, load_flow_files, parse_flow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +67,15 @@ def test_options_stand_beside_flow_or_under_options() -> None:
         ("flow: f\nnodes: [", "f.yaml:2: not valid YAML"),
         ("flow: f\n---\nflow: g", "f.yaml:2: not valid YAML: but found another document"),
         ("flow: f\nflow: g", "f.yaml:2: flow: is given twice, first on line 1"),
+        ("flow: f\nretention_ms: 5", "f.yaml:2: retention_ms: unknown key; known here: flow, "),
+        (
+            "flow: f\noptions: {forget_ms: 5}\nnodes: [{id: a}]",
+            'f.yaml:2: forget_ms: unknown key; did you mean "forget_after_ms"?',
+        ),
+        (
+            "flow: f\noptions: {retention_ms: 5}\nnodes: [{id: a}]",
+            "f.yaml:2: retention_ms: unknown key; known here: window_ms, ",
+        ),
         ("flow: f\nwindow: 5", 'f.yaml:2: window: unknown key; did you mean "window_ms"?'),
         (
             "flow: f\nnodes:\n  - id: a\n    dep_id: [a]",
@@ -197,16 +200,6 @@ def test_files_of_one_flow_exclude_each_other_and_all_problems_are_said(tmp_path
     assert [str(problem) for problem in refusal.value.problems] == [
         f"{tmp_path}/b.yaml:1: flow: 'shop' is also defined by {tmp_path}/a.yaml",
         f"{tmp_path}/c.yaml:1: nodes: is missing",
-    ]
-
-
-async def test_a_script_that_does_not_compile_is_a_problem_on_its_line() -> None:
-    class Compiler:
-        async def check(self, engine: str, source: str, kind: str) -> str | None:
-            return f"{kind} in {engine}: no" if "==" in source else None
-
-    assert [str(problem) for problem in await check_scripts(parse_flow(SHOP, "f"), Compiler())] == [
-        "f:10: node pay: validator.script: cannot be used: validator in python: no"
     ]
 
 

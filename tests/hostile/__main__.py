@@ -19,26 +19,27 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.deployment import Deployment
-from benchmarks.figures import Latency
-from benchmarks.report import Row, print_table, say
-from benchmarks.standard_job import FLOW, PARTITIONS, definition, events
-from benchmarks.throughput import STALL_S
 from schemas.limits import MAX_EVENT_BYTES
 from schemas.partitioning import murmur2_partition
 from streams.dev_broker import APACHE_KINDS, start_broker
 from tests.attacks.findings import NODE, flow_name
-from tests.scripts.attack_list import load_attacks
+from tests.support.attack_list import load_attacks
+from tests.support.figures import Latency
+from tests.support.installed_deployment import InstalledDeployment
+from tests.support.report import Row, print_table, say
+from tests.support.standard_job import FLOW, PARTITIONS, definition, events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.scripts.attack_list import Attack
+    from tests.support.attack_list import Attack
 
 EVENTS_PER_SECOND = 2_000
 ONE_IN = 20
 """One in so many events is an attack."""
 SLICE_S = 0.005
+STALL_S = 60.0
+"""A worker that gives no verdict for this long has stalled."""
 WARM_S = 2.0
 
 
@@ -52,7 +53,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as canary,
         start_broker(APACHE_KINDS) as broker,
     ):
-        deployment = Deployment(broker.bootstrap, definition(1))
+        deployment = InstalledDeployment(broker.bootstrap, definition(1))
         deployment.prepare()
         attacks = load_attacks(Path(canary))
         rows = asyncio.run(measure_beside_attacks(deployment, attacks, arguments.seconds))
@@ -64,7 +65,7 @@ def main() -> None:
 
 
 async def measure_beside_attacks(
-    deployment: Deployment, attacks: Sequence[Attack], seconds: float
+    deployment: InstalledDeployment, attacks: Sequence[Attack], seconds: float
 ) -> list[Row]:
     """Return a row for a span without attacks, and for two with them.
 
@@ -97,7 +98,7 @@ async def measure_beside_attacks(
 class _Watch:
     """Reads the verdicts of good runs whose last event was produced; the first one must be a pass."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: InstalledDeployment) -> None:
         self._deployment = deployment
         self._moved = asyncio.Event()
         self.completed: dict[str, float] = {}
@@ -135,7 +136,7 @@ class _Watch:
 
 
 async def _produce(
-    deployment: Deployment, seconds: float, attacks: Sequence[Attack], watch: _Watch
+    deployment: InstalledDeployment, seconds: float, attacks: Sequence[Attack], watch: _Watch
 ) -> None:
     """Produce events, each at its time; every `ONE_IN`th is an attack, if there are any."""
     job = events(round(seconds * EVENTS_PER_SECOND), time.time_ns())
@@ -162,7 +163,9 @@ async def _produce(
                     await _attack(producer, deployment, next(hostile), now)
 
 
-async def _attack(producer: Any, deployment: Deployment, attack: Attack, now_ns: int) -> None:
+async def _attack(
+    producer: Any, deployment: InstalledDeployment, attack: Attack, now_ns: int
+) -> None:
     run_id = f"{flow_name(attack)}-{now_ns}"
     event = {
         "v": 1,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.v1.verdict import Verdict
 from streams.engine.definitions.registry import Definitions
+from streams.errors import BadLine
 from streams.replay.recorded import Replay, Until
-from streams.replay.recording import BadLine
-from tests.cli.lines import clock, event, ns
+from tests.support.recorded_lines import clock, event, ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -177,7 +177,7 @@ def test_where_the_pieces_of_a_file_end_changes_nothing(
 
 
 def test_memory_is_bounded_by_what_is_retained_not_by_what_was_read() -> None:
-    definitions = Definitions({"retention_ms": 1_000, "window_ms": 1_000})
+    definitions = Definitions({"forget_after_ms": 1_000, "window_ms": 1_000})
     definitions.publish({"flow": "f", "nodes": [{"id": "a"}]})
     replay = Replay(definitions, no_scripts)
     lines = [event("a", 100 * n, run_id=str(n)) for n in range(5_000)]

@@ -15,7 +15,7 @@ from streams.replay.recording import (
     numbered_lines,
     parse_instant,
 )
-from tests.cli.lines import START_NS, clock, event, ns
+from tests.support.recorded_lines import START_NS, clock, event, ns
 
 
 class Pieces:

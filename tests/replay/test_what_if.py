@@ -9,7 +9,7 @@ from streams.engine.definitions.registry import Definitions
 from streams.engine.script_calls import ScriptAnswer
 from streams.replay.recording import decode_line
 from streams.replay.what_if import RunChange, WhatIf
-from tests.cli.lines import clock, event, ns
+from tests.support.recorded_lines import clock, event, ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any, get_args
 
 import orjson
@@ -13,10 +14,14 @@ from schemas.ids import definition_version
 from schemas.limits import OPTION_RANGES
 from schemas.v1.definition import FlowDefinition, FlowOptions, NodeDefinition
 from schemas.v1.definition_record import AnyRecord, DefinitionRecord
-from schemas.v1.event import Event
-from streams.engine.definitions.registry import published_version
+from schemas.v1.event import EventModel
+from streams.engine.definitions.definition import published_version
 
 CART = {"id": "cart"}
+RECORDED: dict[str, Any] = orjson.loads(
+    (Path(__file__).parents[1] / "engine/recorded_states/definitions-2.json").read_bytes()
+)
+"""Definition records by their kind, as they were written before options were renamed."""
 
 
 def problems(content: Any) -> list[Problem]:
@@ -68,7 +73,7 @@ def test_the_defaults_are_those_of_the_law():
         "settle_ms": 5_000,
         "grace_ms": 1_000,
         "clock_tolerance_ms": 2_000,
-        "retention_ms": 3_600_000,
+        "forget_after_ms": 3_600_000,
         "closed": False,
         "max_events_per_run": 1_000,
     }
@@ -156,10 +161,21 @@ def test_a_record_is_read_although_a_newer_writer_added_keys_in_it():
     }
 
 
+@pytest.mark.parametrize("recorded", RECORDED.values(), ids=list(RECORDED))
+def test_a_record_of_before_the_first_release_is_read_by_todays_names(recorded: dict[str, Any]):
+    """`retention_ms` was what `forget_after_ms` is; a record keeps the version that it states."""
+    value = recorded["kept"][1]
+    assert "retention_ms" in value
+    record = DefinitionRecord.parse(value.encode()).root.model_dump()
+    layers = [record[layer] for layer in ("options", "learned_options") if layer in record]
+    assert {options["forget_after_ms"] for options in layers} == {7_000}
+    assert record.get("version") == recorded["read"]["version"]
+
+
 def test_each_kind_of_record_is_read():
     kinds = {model.model_fields["kind"].annotation for model in get_args(AnyRecord)}
     assert {get_args(kind)[0] for kind in kinds} == {"published", "learned", "snapshot"}
 
 
 def test_an_event_can_teach_each_field_of_a_node():
-    assert set(NodeDefinition.model_fields) - {"id"} <= set(Event.model_fields)
+    assert set(NodeDefinition.model_fields) - {"id"} <= set(EventModel.model_fields)

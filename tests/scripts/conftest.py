@@ -12,7 +12,7 @@ import pytest
 from streams.engine.script_calls import ScriptAnswer, ScriptCall
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
-from tests.conftest import watching_processes
+from tests.support.processes import watching_processes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from tests.scripts.attack_list import load_attacks
 from tests.scripts.conftest import call, outcomes
+from tests.support.attack_list import load_attacks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +19,6 @@ GOOD = {"python": "data['n'] > 0", "cel": "data.n > 0", "js": "data.n > 0"}
 
 MEBIBYTE = 1 << 20
 
-BUDGETS_S = 5.0
-"""Two calls of 50 ms, each with a second try of 200 ms where there was no CPU, on a busy machine."""
-
 
 @pytest.mark.parametrize("engine", GOOD)
 def test_an_attack_reaches_nothing_and_costs_nobody_else(
@@ -32,10 +28,8 @@ def test_an_attack_reaches_nothing_and_costs_nobody_else(
     for attack in [one for one in load_attacks(tmp_path) if one.engine == engine]:
         bad = call(attack.source, attack.data, engine=engine)
 
-        began_s = time.monotonic()
         answers = patient_ask.all([good[0], bad, bad, good[1]])
 
-        assert time.monotonic() - began_s < BUDGETS_S, attack.name
         assert outcomes([answers[0], answers[3]]) == ["true", "false"], attack.name
         for answer in answers[1:3]:
             assert attack.is_right(answer.outcome, answer.detail), (attack.name, answer)

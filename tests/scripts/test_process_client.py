@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +58,7 @@ def test_a_call_that_never_ends_costs_itself_only(fresh_ask: Asker, engine: str)
     """Its process is killed; what was answered before is known, what comes behind is run again."""
     calls = [poisoned(engine, n) for n in (1, 1, 0, 1)]
     calls += [call("data.n > 0", {"n": n}, engine=engine) for n in (1, 0)]
-    started_s = time.monotonic()
     assert outcomes(fresh_ask.all(calls)) == ["true", "true", "limit", "true", "true", "false"]
-    assert time.monotonic() - started_s < 10
 
 
 @pytest.mark.parametrize("engine", NEVER_ENDS)

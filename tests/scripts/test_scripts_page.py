@@ -11,7 +11,7 @@ from streams.scripts.language import MAX_SOURCE_CHARS
 from streams.scripts.limits import Limits
 from streams.scripts.python_source.rules import MODULES
 from streams.scripts.script_cache import LANGUAGES
-from tests.docs.markdown import ROOT, blocks, section
+from tests.support.markdown import ROOT, blocks, section
 
 if TYPE_CHECKING:
     from tests.scripts.conftest import Asker

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -54,20 +53,28 @@ def test_scripts_that_went_over_their_limits_are_turned_away_when_much_was_waste
     assert asyncio.run(ask()) == [True, False]
 
 
-def storm(calls: list[ScriptCall], *, known: list[ScriptCall]) -> tuple[list[ScriptAnswer], float]:
-    """Return the answers to one batch, and how long it took, of a sandbox that knows some scripts."""
+MOST_RUN = 10
+"""Of many calls that hang, so few may be run until they are over their limit."""
 
-    async def ask() -> tuple[list[ScriptAnswer], float]:
+
+def storm(calls: list[ScriptCall], *, known: list[ScriptCall]) -> list[ScriptAnswer]:
+    """Return the answers to one batch, of a sandbox that knows some scripts."""
+
+    async def ask() -> list[ScriptAnswer]:
         sandbox = create_sandbox(Limits(), is_warm=True)
         await sandbox.start()
         await sandbox.evaluate(known)
-        began_s = time.monotonic()
         answers = await sandbox.evaluate(calls)
-        took_s = time.monotonic() - began_s
         await sandbox.stop()
-        return answers, took_s
+        return answers
 
     return asyncio.run(ask())
+
+
+def run_to_the_limit(answers: list[ScriptAnswer]) -> int:
+    """Return how many of these limits are of calls that had all their time."""
+    assert set(outcomes(answers)) == {"limit"}
+    return sum("it was not run:" not in answer.detail for answer in answers)
 
 
 def test_good_scripts_are_answered_beside_many_that_hang() -> None:
@@ -82,21 +89,18 @@ def test_good_scripts_are_answered_beside_many_that_hang() -> None:
     bad = [
         call(HANGS[engine].format(n=n), {}, engine=engine) for engine in HANGS for n in range(20)
     ]
-    answers, took_s = storm([*good, *bad], known=known)
+    answers = storm([*good, *bad], known=known)
     assert outcomes(answers[: len(good)]) == ["true", "false"] * 6
-    assert set(outcomes(answers[len(good) :])) == {"limit"}
-    assert took_s < 3, (
-        "40 calls of 50 ms, one after the other, with their second tries, take longer"
-    )
+    assert run_to_the_limit(answers[len(good) :]) <= MOST_RUN
 
 
-def test_a_batch_waits_a_few_budgets_for_scripts_that_hang() -> None:
-    """Not for each of them: 100 of them would take 5 s at least."""
+def test_a_batch_spends_a_few_budgets_on_scripts_that_hang() -> None:
+    """Not one on each of 100."""
     good = call("data['n'] > 0", {"n": 1})
     bad = [call(HANGS["python"].format(n=n)) for n in range(100)]
-    answers, took_s = storm([good, *bad], known=[good])
-    assert outcomes(answers) == ["true"] + ["limit"] * 100
-    assert took_s < 2
+    answers = storm([good, *bad], known=[good])
+    assert outcomes(answers[:1]) == ["true"]
+    assert run_to_the_limit(answers[1:]) <= MOST_RUN
 
 
 def test_a_script_that_hung_in_one_batch_is_suspended_in_the_next() -> None:

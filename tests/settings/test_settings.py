@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from schemas.limits import OPTION_RANGES
 from streams.engine.definitions.definition import OPTION_NAMES
 from streams.errors import SettingsError
-from streams.kafka.client import client_options, faust_brokers, faust_credentials
-from streams.settings.worker import Settings, load_settings
-from tools.settings_page import PAGE, main, render_page
+from streams.faust_batches.credentials import faust_brokers, faust_credentials
+from streams.kafka.client import client_options
+from streams.settings.kafka import load_kafka_settings
+from streams.settings.sections import SECTIONS
+from streams.settings.worker import WorkerSettings, load_worker_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +29,10 @@ SASL = {
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def load(**variables: str) -> Settings:
+    def load(**variables: str) -> WorkerSettings:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        return load_settings()
+        return load_worker_settings()
 
     return load
 
@@ -137,24 +139,25 @@ def test_every_flow_option_has_a_default_here_with_the_range_of_the_wire(load: A
     assert settings.flow_options["closed"] is True
 
 
+def test_a_client_of_kafka_is_not_stopped_by_a_wrong_setting_of_the_worker(load: Any) -> None:
+    with pytest.raises(SettingsError, match="DULY_WINDOW_MS"):
+        load(DULY_WINDOW_MS="soon", DULY_TOPIC_PREFIX="eu-")
+    assert load_kafka_settings().topic_prefix == "eu-"
+
+
+def test_the_worker_has_all_that_a_client_of_kafka_has(load: Any) -> None:
+    worker, kafka = load(DULY_BROKER="a:9092").model_dump(), load_kafka_settings().model_dump()
+    assert kafka.items() <= worker.items()
+
+
+def test_every_setting_stands_in_one_section() -> None:
+    listed = [name for section in SECTIONS for name in section.fields]
+    assert sorted(listed) == sorted(WorkerSettings.model_fields)
+
+
 def test_every_setting_says_what_it_is_for() -> None:
-    for name, field in Settings.model_fields.items():
+    for name, field in WorkerSettings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
         if name.endswith("_ms"):
             assert " ms" in field.description, f"{name} lacks its unit"
-
-
-def test_the_page_of_settings_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render_page()
-    assert main(["--check"]) == 0
-
-
-def test_the_check_notices_a_page_that_is_not(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    stale = tmp_path / "settings.md"
-    monkeypatch.setattr("tools.settings_page.PAGE", stale)
-    assert main(["--check"]) == 1
-    assert main([]) == 0
-    assert main(["--check"]) == 0

@@ -21,18 +21,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 import psutil
 
-from benchmarks.deployment import Deployment, require_running
-from benchmarks.report import print_table, say
-from benchmarks.standard_job import definition
 from schemas.topics import EVENTS
 from streams.dev_broker import Broker, start_broker
 from tests.soak.service import Recorded
 from tests.soak.topic import Arrived, compare
+from tests.support.installed_deployment import InstalledDeployment, require_running
+from tests.support.report import print_table, say
+from tests.support.standard_job import definition
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from benchmarks.report import Row
+    from tests.support.report import Row
 
 TITLE = "SDK, soak"
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,7 +126,7 @@ def soak(broker: Broker, plan: Plan) -> Found:
             broker ends with the thread that has started it.
         plan: how long, how much, how often.
     """
-    deployment = Deployment(broker.bootstrap, definition(0))
+    deployment = InstalledDeployment(broker.bootstrap, definition(0))
     deployment.prepare()
     phase_s = plan.seconds / (plan.restarts + 1)
     outages_s: list[float] = []
@@ -145,7 +145,7 @@ def soak(broker: Broker, plan: Plan) -> Found:
 
 
 @contextlib.contextmanager
-def _service(deployment: Deployment, plan: Plan) -> Generator[psutil.Popen]:
+def _service(deployment: InstalledDeployment, plan: Plan) -> Generator[psutil.Popen]:
     """Run the service; kill it if it has not ended by the end of the block."""
     environment = os.environ | {
         "DULY_BROKER": deployment.bootstrap,

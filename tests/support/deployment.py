@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from streams.flows.files import parse_flow
 from streams.flows.publishing import publish
 from streams.kafka.topics import ensure_topics
-from streams.settings.worker import Settings
+from streams.settings.worker import WorkerSettings
 from tests.support.worker_process import ROOT, WorkerProcess
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Deployment:
         given = {
             name.removeprefix("DULY_").lower(): value for name, value in self.environment.items()
         }
-        self.settings = Settings.model_validate(given)
+        self.settings = WorkerSettings.model_validate(given)
 
     def worker(self, **settings: str) -> WorkerProcess:
         """Return a worker that is yet to be started."""
@@ -60,8 +60,8 @@ class Deployment:
 
     def publish(self, *flows: str) -> None:
         """Publish flows, each the text of a flow file, and return when they are in force."""
-        files = [parse_flow(text, "flow.yaml") for text in flows]
-        asyncio.run(publish(files, self.settings))
+        definitions = [parse_flow(text, "flow.yaml").definition for text in flows]
+        asyncio.run(publish(definitions, self.settings))
 
     def audit(self, *, patience_s: float = 10) -> tuple[int, dict[str, Any]]:
         """Run the audit as the program that it is; return its exit code and its findings."""

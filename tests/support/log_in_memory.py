@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from streams.agents.events.outbox import Destinations
-from streams.agents.events.owner import Surroundings
+from streams.agents.events.context import Destinations, WorkerContext
 from streams.engine.definitions.registry import Definitions
 from streams.kafka.rows import Appended, OutRecord, Row
 from tests.support.kafka_records import PARTITIONS
@@ -20,11 +19,13 @@ DESTINATIONS = Destinations("events", "verdicts", "dead-letters", "definitions",
 
 
 class Log:
-    """Topics in memory; a topic can be stopped, so that its writes wait for their acknowledgement."""
+    """Topics in memory; a topic can be blocked, so that its writes wait for their acknowledgement."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, int, OutRecord]] = []
         self.timestamp_ms = 0
+        self.committed_offset = 0
+        self.paused: set[int] = set()
         self._open = {topic: asyncio.Event() for topic in DESTINATIONS}
         for gate in self._open.values():
             gate.set()
@@ -40,10 +41,22 @@ class Log:
             self._changed.notify_all()
         return Appended(len(self.of(topic)) - 1, self.timestamp_ms)
 
-    def stop(self, topic: str) -> None:
+    def generation(self) -> int:
+        return 7
+
+    def committed(self, partition: int) -> int:
+        return self.committed_offset
+
+    def pause(self, partition: int) -> None:
+        self.paused.add(partition)
+
+    def resume(self, partition: int) -> None:
+        self.paused.discard(partition)
+
+    def block(self, topic: str) -> None:
         self._open[topic].clear()
 
-    def resume(self, topic: str) -> None:
+    def unblock(self, topic: str) -> None:
         self._open[topic].set()
 
     def of(self, topic: str) -> list[OutRecord]:
@@ -81,7 +94,6 @@ class Neighbours:
     def __init__(self, log: Log, definitions: Definitions | None = None) -> None:
         self.log = log
         self.definitions = definitions or Definitions({})
-        self.held: set[int] = set()
         self.failures: asyncio.Queue[BaseException] = asyncio.Queue()
         self.asked: asyncio.Queue[Sequence[ScriptCall]] = asyncio.Queue()
         self.answers: asyncio.Queue[list[ScriptAnswer]] = asyncio.Queue()
@@ -89,24 +101,23 @@ class Neighbours:
         self.may_open.set()
         self.opening = asyncio.Event()
 
-    async def can_open(self, _timestamp_ns: int) -> None:
+    async def wait_until_can_open(self, timestamp_ns: int) -> None:
         self.opening.set()
         await self.may_open.wait()
+
+    def why_waiting(self) -> str | None:
+        return None
 
     async def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
         self.asked.put_nowait(calls)
         return await self.answers.get()
 
-    def surroundings(self) -> Surroundings:
-        return Surroundings(
+    def context(self) -> WorkerContext:
+        return WorkerContext(
             destinations=DESTINATIONS,
             partitions=PARTITIONS,
-            can_open=self.can_open,
-            evaluate=self.evaluate,
-            append=self.log.append,
-            generation=lambda: 7,
-            committed=lambda _number: 0,
-            hold=self.held.add,
-            release=self.held.discard,
+            log=self.log,
+            definitions=self,
+            sandbox=self,
             fail=self.failures.put_nowait,
         )

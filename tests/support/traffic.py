@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from schemas.topics import Topic
-    from streams.settings.worker import Settings
+    from streams.settings.kafka import KafkaSettings
 
 PATIENCE_S = 20.0
 
@@ -42,7 +42,7 @@ def event(flow: str, node: str, run_id: str, at_ns: int, **fields: Any) -> dict[
     }
 
 
-def run_on(partition: int, name: str, settings: Settings) -> str:
+def run_on(partition: int, name: str, settings: KafkaSettings) -> str:
     """Return a run id that begins with `name` and belongs on a partition of the events topic."""
     number = 0
     while murmur2_partition(f"{name}-{number}".encode(), settings.partitions) != partition:
@@ -58,7 +58,7 @@ class Service:
         settings: name the topic.
     """
 
-    def __init__(self, producer: Any, settings: Settings) -> None:
+    def __init__(self, producer: Any, settings: KafkaSettings) -> None:
         self.producer = producer
         self._topic = full_name(EVENTS, settings)
 
@@ -159,7 +159,7 @@ class DeadLetters(Reader):
 
 
 @asynccontextmanager
-async def service(settings: Settings, **options: Any) -> AsyncGenerator[Service]:
+async def service(settings: KafkaSettings, **options: Any) -> AsyncGenerator[Service]:
     """Connect a producer; `options` are aiokafka's."""
     producer: Any = AIOKafkaProducer(bootstrap_servers=settings.broker, **options)
     async with producer:
@@ -167,21 +167,21 @@ async def service(settings: Settings, **options: Any) -> AsyncGenerator[Service]
 
 
 @asynccontextmanager
-async def subscriber(settings: Settings) -> AsyncGenerator[Subscriber]:
+async def subscriber(settings: KafkaSettings) -> AsyncGenerator[Subscriber]:
     """Read all verdicts."""
     async with _consumer(VERDICTS, settings) as consumer:
         yield Subscriber(consumer)
 
 
 @asynccontextmanager
-async def dead_letters(settings: Settings) -> AsyncGenerator[DeadLetters]:
+async def dead_letters(settings: KafkaSettings) -> AsyncGenerator[DeadLetters]:
     """Read all dead letters."""
     async with _consumer(DEAD_LETTERS, settings) as consumer:
         yield DeadLetters(consumer)
 
 
 @asynccontextmanager
-async def _consumer(topic: Topic, settings: Settings) -> AsyncGenerator[Any]:
+async def _consumer(topic: Topic, settings: KafkaSettings) -> AsyncGenerator[Any]:
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=settings.broker, enable_auto_commit=False)
     async with consumer:
         partitions = [

@@ -1,4 +1,4 @@
-"""Real worker processes, and what a test says to and hears from them over Kafka."""
+"""Worker processes in an event loop, and what a test says to and hears from them over Kafka."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAUST = "from faust.cli.faust import cli; cli(['-A', 'streams', 'worker'])"
 DULY = "from streams.worker.process import run; run()"
 
 
-class WorkerProcess:
+class FollowedWorker:
     """One worker in a process of its own; its log lines are read as they come."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -92,7 +92,7 @@ class WorkerProcess:
 @asynccontextmanager
 async def worker(
     bootstrap: str, prefix: str, *, program: str = FAUST, cwd: Path = ROOT, **settings: Any
-) -> AsyncGenerator[WorkerProcess]:
+) -> AsyncGenerator[FollowedWorker]:
     """Run a worker whose topics, group and app id begin with `prefix`; kill it at the end."""
     environment = {
         **os.environ,
@@ -117,7 +117,7 @@ async def worker(
         stderr=asyncio.subprocess.PIPE,
         limit=2**22,
     )
-    started = WorkerProcess(process)
+    started = FollowedWorker(process)
     try:
         yield started
     finally:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from tests.support.shared_kafka import SharedKafka
-    from tests.support.workers import WorkerProcess
+    from tests.support.workers import FollowedWorker
 
 pytestmark = [
     pytest.mark.xdist_group("sandbox-trouble"),
@@ -60,7 +60,7 @@ class Runs:
         """Hold every run to be judged by its event alone."""
         for run_id, n in self._sent.items():
             verdict = await self._flow.verdict(run_id)
-            kinds = [(cause["kind"], verdict["limit"]) for cause in verdict["causes"]]
+            kinds = [(cause["kind"], verdict["script_limit"]) for cause in verdict["causes"]]
             assert verdict["status"] == ("passed" if n else "failed"), verdict
             assert kinds == ([] if n else [("validator", False)]), verdict
         assert len(self._flow.heard["flow-verdicts.v1"]) == len(self._sent)
@@ -93,7 +93,7 @@ async def page(port: int) -> AsyncGenerator[Page]:
 
 
 @asynccontextmanager
-async def sandbox_killer(judge: WorkerProcess) -> AsyncGenerator[None]:
+async def sandbox_killer(judge: FollowedWorker) -> AsyncGenerator[None]:
     """Kill every process of the sandbox as soon as it is there."""
 
     async def kill() -> None:
@@ -111,7 +111,7 @@ async def sandbox_killer(judge: WorkerProcess) -> AsyncGenerator[None]:
         await asyncio.gather(killing, return_exceptions=True)
 
 
-def open_no_more_files(judge: WorkerProcess) -> tuple[int, int]:
+def open_no_more_files(judge: FollowedWorker) -> tuple[int, int]:
     """Forbid a worker to open files, and end its sandbox processes; return its limits before."""
     process = psutil.Process(judge.process.pid)
     _, hard = before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)

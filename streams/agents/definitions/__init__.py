@@ -1,1 +1,1 @@
-"""The definitions topic in a worker: reader, upkeep, and what a record does to the registry."""
+"""The definitions topic in a worker: reader, upkeep, and adding its records to the registry."""

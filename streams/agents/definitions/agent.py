@@ -1,4 +1,4 @@
-"""What becomes of one record of the definitions topic."""
+"""Adds each record of the definitions topic to the registry."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = get_logger(__name__)
 
 
 def take_definitions(definitions: Definitions) -> Callable[[bytes | None, bytes | None, int], None]:
-    """Return what gives a record (key, value, timestamp in ns) to the registry.
+    """Return a function that adds a record (key, value, timestamp in ns) to the registry.
 
-    A record that is no definition is left out: `duly flow apply` refuses those, so it comes from
-    elsewhere, and one of them must not stop every worker at every start.
+    A record that is not a definition is skipped with a warning: `duly flow apply` refuses such
+    records, so it comes from elsewhere, and it must not stop every worker at every start.
     """
 
     def take(key: bytes | None, value: bytes | None, timestamp_ns: int) -> None:

@@ -1,6 +1,6 @@
-"""Reads the compacted definitions topic, and says how far in time it has read (R17).
+"""Reads the compacted definitions topic and confirms up to which time it is read (R17).
 
-A consumer of its own, without a group: every worker needs all of the topic, from its start.
+Every worker reads all of the topic, from its beginning, without a consumer group.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.units import NS_PER_MS
+from streams.errors import IncompleteRead
+from streams.kafka.topic_reader import TopicReader
 from streams.log import get_logger
 
 if TYPE_CHECKING:
@@ -27,21 +29,19 @@ log = get_logger(__name__)
 ASK_INTERVAL_S = 0.5
 """How often the end of the topic is asked for; well below the 2 s after which R17 would wait."""
 
-FETCH_TIMEOUT_MS = 200
-
 
 class DefinitionsReader:
     """Feeds the registry of definitions.
 
-    The end of the topic is asked for at an instant; once all up to that end is read, the registry
-    is confirmed up to the instant. An instant is this worker's time or, if its clock is behind the
-    broker's, the newest timestamp that a batch of events has shown.
+    The end of the topic is asked for at an instant. Once all records up to that end are read, the
+    registry is confirmed up to the instant. The instant is this worker's time or, if its clock is
+    behind the broker's, the newest timestamp of a batch of events.
 
     Args:
         topic: full name of the definitions topic.
         definitions: the registry.
-        take: gives one record (key, value, timestamp in ns) to the registry.
-        connection: how to reach the broker.
+        take: adds one record (key, value, timestamp in ns) to the registry.
+        connection: keyword arguments that connect an aiokafka client.
         now_ns: this worker's wall clock.
     """
 
@@ -57,40 +57,31 @@ class DefinitionsReader:
         self._partition = TopicPartition(topic, 0)
         self._definitions = definitions
         self._take = take
-        self._connection = connection
         self._now_ns = now_ns
-        self._consumer: Any = None  # an AIOKafkaConsumer once started; aiokafka has few types
+        self._reader = TopicReader(connection, following=True)
         self._wanted_ns = 0
         self._asked = asyncio.Event()
         self._confirmed = asyncio.Condition()
 
     async def start(self) -> None:
         """Connect and read all that the topic holds now."""
-        self._consumer = AIOKafkaConsumer(
-            **self._connection,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        await self._consumer.start()
-        self._consumer.assign([self._partition])
-        await self._consumer.seek_to_beginning(self._partition)
-        await self._read_to_end(self._consumer)
+        await self._reader.start()
+        self._reader.seek({self._partition: await self._reader.first_offset(self._partition)})
+        await self._read_to_end()
 
     async def stop(self) -> None:
         """Disconnect."""
-        if self._consumer is not None:
-            await self._consumer.stop()
+        await self._reader.stop()
 
     async def follow(self) -> NoReturn:
-        """Go on reading, for the life of the worker; a broker that is away is waited for."""
+        """Keep reading, for the life of the worker; wait while the broker is away."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), ASK_INTERVAL_S)
             self._asked.clear()
             try:
-                await self._read_to_end(self._consumer)
-            except KafkaError as error:
+                await self._read_to_end()
+            except (KafkaError, IncompleteRead) as error:
                 log.warning("definitions cannot be read now", exc_info=error)
                 await asyncio.sleep(ASK_INTERVAL_S)
 
@@ -103,12 +94,12 @@ class DefinitionsReader:
         async with self._confirmed:
             await self._confirmed.wait_for(lambda: self._definitions.can_open(timestamp_ns))
 
-    async def _read_to_end(self, consumer: Any) -> None:
+    async def _read_to_end(self) -> None:
+        # The instant before the end: what is published after it must not count as read.
         asked_ns = max(self._now_ns(), self._wanted_ns)
-        end = (await consumer.end_offsets([self._partition]))[self._partition]
-        while await consumer.position(self._partition) < end:
-            fetched = await consumer.getmany(self._partition, timeout_ms=FETCH_TIMEOUT_MS)
-            for record in fetched.get(self._partition, ()):
+        end = await self._reader.end_offset(self._partition)
+        async for batch in self._reader.read_on(self._partition, end):
+            for record in batch:
                 self._take(record.key, record.value, record.timestamp * NS_PER_MS)
         self._definitions.confirmed_until(asked_ns)
         async with self._confirmed:

@@ -1,7 +1,7 @@
-"""Keeps the definitions topic to what is needed: says which learned nodes are seen, removes what is over.
+"""Hourly upkeep of the definitions topic: refresh used nodes, tombstone expired ones.
 
-Every worker does so once an hour, from what its own runs show; what another has written meanwhile it
-reads, and does not write again. Decisions are the registry's (engine/definitions.py).
+Every worker does it, from what its own runs show; what another has written meanwhile it reads, and does
+not write again. The registry decides what is due (engine/definitions/registry.py).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import NoReturn
 
-    from streams.agents.events.outbox import Append
     from streams.engine.definitions.registry import Definitions
+    from streams.kafka.rows import Appender
 
 log = get_logger(__name__)
 
 FIRST_AFTER_S = 60.0
-"""Soon: a worker that is restarted every few minutes must do it too."""
+"""Short, so that a worker that is restarted every few minutes does its upkeep too."""
 
 INTERVAL_S = 3_600.0
 RUNS_AT_A_TIME = 1_000
-"""Runs that are looked at between two turns of the event loop."""
+"""Runs scanned between two turns of the event loop."""
 
 LOG_KEPT_NS = (EVENTS.retention_ms or 0) * NS_PER_MS
 
 
-class DefinitionsKeeper:
+class DefinitionsUpkeep:
     """Writes what the registry finds due.
 
     Args:
         topic: full name of the definitions topic.
         definitions: the registry.
         runs: gives the runs that this worker remembers, (state key, stored form).
-        append: writes records, acknowledged.
+        appender: writes records, acknowledged.
     """
 
     def __init__(
@@ -49,31 +49,33 @@ class DefinitionsKeeper:
         definitions: Definitions,
         *,
         runs: Callable[[], Sequence[tuple[bytes, bytes]]],
-        append: Append,
+        appender: Appender,
     ) -> None:
         self._topic = topic
         self._definitions = definitions
         self._runs = runs
-        self._append = append
+        self._appender = appender
 
     async def keep(self) -> NoReturn:
-        """Look after the topic, for the life of the worker."""
+        """Repeat the upkeep, for the life of the worker."""
         await asyncio.sleep(FIRST_AFTER_S)
         while True:
-            await self.look()
+            await self.run_upkeep()
             await asyncio.sleep(INTERVAL_S)
 
-    async def look(self) -> None:
-        """Look once, and write what is due."""
+    async def run_upkeep(self) -> None:
+        """Write what is due now."""
         seen = await self._seen(self._definitions.unseen())
         records = self._definitions.upkeep(seen, log_kept_ns=LOG_KEPT_NS)
         if records:
             removed = [key.decode() for key, value in records if value is None]
             log.info("definitions kept", renewed=len(records) - len(removed), removed=removed)
-            await self._append(self._topic, 0, [OutRecord(key, value) for key, value in records])
+            await self._appender.append(
+                self._topic, 0, [OutRecord(key, value) for key, value in records]
+            )
 
     async def _seen(self, wanted: Mapping[str, set[str]]) -> dict[str, set[str]]:
-        """Return which of the wanted nodes stand in a run, by their flow."""
+        """Return which of the wanted nodes are in a run, by their flow."""
         missing = {flow: set(nodes) for flow, nodes in wanted.items()}
         seen: dict[str, set[str]] = {flow: set() for flow in wanted}
         for number, (key, run) in enumerate(self._runs() if wanted else ()):
@@ -88,9 +90,9 @@ class DefinitionsKeeper:
 
 
 def _holds(run: bytes, node: str) -> bool:
-    """Tell whether a run has an event of a node.
+    """Return True if a run has an event of a node.
 
-    A stored run is not decoded for it: of an event, id and node stand first and beside each other.
-    That its data may hold the same text does no harm: the node counts for longer.
+    The stored run is not decoded for it: id and node are the first two fields of an event. Data of
+    an event may hold the same text, which does no harm: the node is kept for longer.
     """
     return f'","{node}",'.encode() in run

@@ -1,4 +1,4 @@
-"""The agent of the events topic: every batch goes to the owner of its partition."""
+"""Agent of the events topic: gives every batch to the owner of its partition."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from streams.agents.events.assigned_partitions import Owners
+    from streams.agents.events.assigned_partitions import AssignedPartitions
 
 
 def judge_events(
-    owners: Owners, fail: Callable[[BaseException], None]
+    partitions: AssignedPartitions, fail: Callable[[BaseException], None]
 ) -> Callable[[Any], Awaitable[None]]:
     """Return the agent, an async function over a Faust stream.
 
@@ -22,7 +22,7 @@ def judge_events(
     async def judge(stream: Any) -> None:
         try:
             async for batch in stream.noack().events():
-                owners.deliver(batch)
+                partitions.deliver(batch)
         except Exception as error:  # noqa: BLE001  # whatever it is, the batch must not be passed over
             fail(error)
 

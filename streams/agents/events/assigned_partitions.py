@@ -1,4 +1,4 @@
-"""The partitions that this worker owns now: opened, settled and closed as the group rebalances."""
+"""Partitions assigned to this worker: opened, drained and closed as the group rebalances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
-    from streams.agents.events.owner import Batch, Surroundings
+    from streams.agents.events.backlog import FetchedBatch
+    from streams.agents.events.context import WorkerContext
     from streams.engine.definitions.registry import Definitions
     from streams.faust_batches.run_table import RunStore, RunTable
 
@@ -26,17 +27,17 @@ log = get_logger(__name__)
 STUCK_S = 60.0
 """How long an owner may be at one batch before the worker counts as dead."""
 
-SETTLE_TIMEOUT_S = 2.0
+DRAIN_TIMEOUT_S = 2.0
 """How long judged work may take to become durable before a partition is given up."""
 
 
-class Owners:
+class AssignedPartitions:
     """One owner for each partition of the events topic that is assigned to this worker.
 
     Args:
-        table: the runs table; its store drops lost and poisoned partitions.
+        table: the runs table; its store drops lost and invalid partitions.
         definitions: the registry that the engine judges by.
-        around: what the owners share.
+        context: what the owners share.
         assigned: the partitions of the changelog that are ours, by Faust's assignor.
     """
 
@@ -44,20 +45,20 @@ class Owners:
         self,
         table: RunTable,
         definitions: Definitions,
-        around: Surroundings,
+        context: WorkerContext,
         *,
         assigned: Callable[[], Iterable[TP]],
     ) -> None:
         self._table = table
         self._definitions = definitions
-        self._around = around
+        self._context = context
         self._assigned = assigned
         self._owners: dict[int, PartitionOwner] = {}
         self._partitions: dict[int, Partition] = {}
         self._rebalance_began: float | None = None
         self._is_open = False  # assigned and recovered; a worker may have no partition
 
-    def deliver(self, batch: Batch) -> None:
+    def deliver(self, batch: FetchedBatch) -> None:
         """Give a batch to the owner of its partition; without one it is another worker's."""
         owner = self._owners.get(batch.message.partition)
         if owner is not None:
@@ -75,29 +76,27 @@ class Owners:
             raise store.failure
         if not self.close():
             raise DulyError("partitions came anew before those from before were given up")
-        around = self._around
+        context = self._context
         changelog = self._table.changelog_topic_name
         ours = sorted(tp for tp in self._assigned() if tp.topic == changelog)
         self._partitions = {
-            tp.partition: self._partition(tp.partition, around.destinations.events) for tp in ours
+            tp.partition: self._partition(tp.partition, context.destinations.events) for tp in ours
         }
         for tp in ours:
             owner = PartitionOwner(
                 self._partitions[tp.partition],
-                around,
+                context,
                 remembered=partial(store.set_persisted_offset, tp),
             )
             self._owners[tp.partition] = owner
             owner.start()
         self._is_open = True
         duration_ms = self._rebalance_ms()
-        around.meter.metrics.count("duly_rebalances_total")
-        if duration_ms is not None:
-            around.meter.metrics.observe("duly_recovery_seconds", duration_ms / 1_000)
+        context.metrics.assigned(duration_ms)
         log.info(
             "partitions assigned",
             partitions=list(self._owners),
-            generation=around.generation(),
+            generation=context.log.generation(),
             open_runs=sum(partition.open_runs for partition in self._partitions.values()),
             duration_ms=duration_ms,
         )
@@ -118,12 +117,12 @@ class Owners:
         """Return why nothing is judged yet, or what is not judged now; None if all is."""
         if not self._is_open:
             return "partitions are not assigned and recovered yet"
-        return self._around.why_waiting()
+        return self._context.sandbox.why_waiting()
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Let what is judged become durable, in all partitions at once, for a bounded time."""
         self._rebalance_began = time.monotonic()
-        await asyncio.gather(*(owner.settle(SETTLE_TIMEOUT_S) for owner in self._owners.values()))
+        await asyncio.gather(*(owner.drain(DRAIN_TIMEOUT_S) for owner in self._owners.values()))
 
     def close(self) -> bool:
         """Give up all partitions; what was judged but is not durable will be read again.
@@ -135,10 +134,10 @@ class Owners:
             log.info("partitions given up", partitions=list(self._owners))
         lost = [number for number, owner in self._owners.items() if not owner.close()]
         for number in self._owners:
-            self._around.meter.metrics.forget_partition(number)
+            self._context.metrics.given_up(number)
         for number in lost:
             log.warning("partition given up with work under way", partition=number)
-            self._store.poison(number)
+            self._store.invalidate(number)
         self._owners.clear()
         self._is_open = False
         return not lost

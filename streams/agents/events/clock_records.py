@@ -1,4 +1,4 @@
-"""When the owner of a partition must append a clock record (R13).
+"""Schedule of clock records for one partition (R13).
 
 Deadlines fire by record timestamps alone. Where nothing else is written, time would stand: then
 the owner appends an empty record when its next instant is due, and time passes when it is read
@@ -14,7 +14,7 @@ CLOCK_INTERVAL_NS = 20_000_000
 
 
 class ClockRecords:
-    """What one partition's owner knows of the log's time.
+    """The log's time, as far as one partition's owner knows it.
 
     All arguments and results are nanoseconds; `now_ns` is this worker's wall clock.
     """

@@ -1,4 +1,4 @@
-"""From the bytes of a fetched batch to what the engine takes, and to dead letters."""
+"""Decoder of fetched batches: records for the engine, dead letters for the rest."""
 
 from __future__ import annotations
 
@@ -89,5 +89,5 @@ class Decoder:
 
 
 def is_clock_record(record: Any) -> bool:
-    """Tell whether a record carries nothing but its timestamp."""
+    """Return True if a record carries nothing but its timestamp."""
     return record.key is None and record.value is None and CLOCK_HEADER in record.headers

@@ -1,4 +1,4 @@
-"""A queue between two tasks of one event loop; the reader takes all that has gathered."""
+"""Queue between two tasks of one event loop; the reader takes all that has gathered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Mailbox(Generic[T]):
-    """Unbounded by itself: whoever puts answers for the bound."""
+    """A queue without a bound: whoever puts answers for it."""
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()

@@ -1,4 +1,4 @@
-"""`duly doctor`: what is reachable, and what is not as a worker needs it."""
+"""`duly doctor`: check all that a worker needs."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""The broker: who answers where, and which Kafka it is."""
+"""Check of the broker: reachable addresses, and the version of Kafka."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -12,41 +11,18 @@ from aiokafka.protocol.admin import ApiVersionRequest
 
 from streams.cli.doctor.findings import Finding
 from streams.cli.output import count_of
+from streams.kafka.broker_release import SIGNS, release_of, why_unreachable
 from streams.kafka.client import client_options
 from streams.kafka.topics import REQUEST_TIMEOUT_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from streams.settings.kafka import KafkaSettings
 
-    from streams.settings.worker import Settings
-
-CONNECT_TIMEOUT_S = 3.0
 OLDEST_TESTED = (3, 6)
 
 
-class _Sign(NamedTuple):
-    """A request whose version came with a release of Apache Kafka."""
-
-    release: tuple[int, int]
-    request: int
-    version: int
-
-
-_PRODUCE, _FETCH, _ADD_PARTITIONS_TO_TXN = 0, 1, 24
-SIGNS = (
-    _Sign((4, 1), _FETCH, 18),
-    _Sign((4, 0), _PRODUCE, 12),
-    _Sign((3, 9), _FETCH, 17),
-    _Sign((3, 8), _PRODUCE, 11),
-    _Sign((3, 7), _FETCH, 16),
-    _Sign((3, 6), _ADD_PARTITIONS_TO_TXN, 4),
-    _Sign((3, 5), _FETCH, 15),
-)
-"""The newest first. A broker does not tell its release; it tells the requests that it knows."""
-
-
-async def check_broker(settings: Settings) -> list[Finding]:
-    """Return who answers; a failure among them means that little more can be asked."""
+async def check_broker(settings: KafkaSettings) -> list[Finding]:
+    """Return the brokers that answer; after a failure no other check of the broker is possible."""
     client: Any = AIOKafkaClient(
         **client_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS, client_id="duly-doctor"
     )
@@ -61,30 +37,15 @@ async def check_broker(settings: Settings) -> list[Finding]:
         await client.close()
 
 
-async def _silent_servers(settings: Settings) -> list[Finding]:
-    """Return which addresses of DULY_BROKER are of no use, although another one is."""
+async def _silent_servers(settings: KafkaSettings) -> list[Finding]:
+    """Return a warning for each address of DULY_BROKER that does not answer."""
     servers = settings.broker.split(",")
-    answers = await asyncio.gather(*(_cannot_reach(server) for server in servers))
+    answers = await asyncio.gather(*(why_unreachable(server) for server in servers))
     return [
         Finding("broker", "warning", f"{server}, of DULY_BROKER, does not answer: {reason}")
         for server, reason in zip(servers, answers, strict=True)
         if reason is not None
     ]
-
-
-def release_of(versions: Mapping[int, int]) -> tuple[int, int] | None:
-    """Return the newest release of Apache Kafka that a broker may be.
-
-    Args:
-        versions: request → the newest version of it that the broker takes.
-
-    Returns:
-        Major and minor number; None if it is older than all that are known here.
-    """
-    for sign in SIGNS:
-        if versions.get(sign.request, -1) >= sign.version:
-            return sign.release
-    return None
 
 
 async def _describe(client: Any) -> list[Finding]:
@@ -95,7 +56,7 @@ async def _describe(client: Any) -> list[Finding]:
         Finding("broker", "ok", f"{count_of(len(brokers), 'broker')}: {_names(brokers)}"),
         _release_finding(release),
     ]
-    reasons = await asyncio.gather(*(_cannot_reach(_address(broker)) for broker in brokers))
+    reasons = await asyncio.gather(*(why_unreachable(_address(broker)) for broker in brokers))
     return findings + [
         Finding(
             "broker",
@@ -128,18 +89,3 @@ def _names(brokers: list[Any]) -> str:
 
 def _address(broker: Any) -> str:
     return f"{broker.host}:{broker.port}"
-
-
-async def _cannot_reach(server: str) -> str | None:
-    """Return why no connection can be made to `host:port`; None if one can."""
-    host, _, port = server.rpartition(":")
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    except TimeoutError:
-        return f"no connection within {CONNECT_TIMEOUT_S:g} s"
-    except OSError as error:
-        return os.strerror(error.errno) if error.errno else str(error)
-    writer.close()
-    await writer.wait_closed()
-    return None

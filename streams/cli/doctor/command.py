@@ -1,4 +1,4 @@
-"""The command `duly doctor`: all checks, in the order in which they need each other."""
+"""The command `duly doctor`: runs the checks in the order in which they depend on each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Sequence
 
     from streams.cli.doctor.findings import Level, Section
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 _SIGNS: dict[Level, str] = {"ok": "✓", "note": "·", "warning": "!", "failure": "✗"}
 _STYLES: dict[Level, str] = {
@@ -34,19 +34,19 @@ def doctor(
     no_write: Annotated[
         bool,
         typer.Option(
-            "--no-write", help="Append no clock records; the broker's clock is not checked then."
+            "--no-write", help="Append no clock records; the broker's clock is then not checked."
         ),
     ] = False,
 ) -> None:
-    """Look at all that a worker needs: what is reachable, versions, topics, lag, clocks, definitions.
+    """Check all that a worker needs: versions, broker, topics, lag, clocks, definitions.
 
-    Looks at this machine, its settings, the broker at DULY_BROKER, each topic against what it
-    should be, the consumer group and how far behind it is, the broker's clock against this one,
-    and where YAML and what the SDK taught contradict each other. Nothing is changed, but three
-    clock records are appended to the events topic: they let time pass, as those of workers do.
+    Checks this machine, its settings, the broker at DULY_BROKER, each topic against its registry,
+    the consumer group and its lag, the broker's clock against this one, and where YAML and what
+    events taught contradict each other. Nothing is changed, but three clock records are appended to
+    the events topic: they let time pass, as those of workers do.
 
-    Exit 4 if a worker could not work, or judges wrongly (✗); 2 if that is for a setting. What is
-    only worth a look (!) is exit 0.
+    Exit 4 if a worker cannot work, or judges wrongly (✗); 2 if a setting is the cause. Warnings (!)
+    are exit 0.
 
         DULY_BROKER=kafka:9092 duly doctor
 
@@ -68,19 +68,19 @@ def doctor(
 
 async def _examine(*, write: bool) -> list[Finding]:
     from streams.cli.doctor.machine import check_engines, check_settings, check_versions
-    from streams.cli.kafka import command_settings
+    from streams.cli.kafka import worker_settings
 
     findings = [*check_versions(), *await check_engines(), *check_settings()]
     if _fails(findings, "settings"):
         return findings
-    return findings + await _examine_broker(command_settings(), write=write)
+    return findings + await _examine_broker(worker_settings(), write=write)
 
 
-async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
-    """Look at the broker, and as far as there is something, at what lies there."""
+async def _examine_broker(settings: WorkerSettings, *, write: bool) -> list[Finding]:
+    """Check the broker, then its topics and what they hold, as far as they exist."""
     from streams.cli.doctor.broker import check_broker
     from streams.cli.doctor.topics import check_topics
-    from streams.cli.topic_plan import plan_topics
+    from streams.kafka.topic_plan import plan_topics
 
     findings = await check_broker(settings)
     if _fails(findings, "broker"):
@@ -98,28 +98,31 @@ async def _examine_broker(settings: Settings, *, write: bool) -> list[Finding]:
     return findings + await _or_failure("definitions", _examine_definitions(settings))
 
 
-async def _examine_worker(settings: Settings) -> list[Finding]:
-    from streams.audit.logs import open_logs
-    from streams.cli.doctor.consumer_group import check_worker
-    from streams.cli.doctor.worker_health import check_page
+async def _examine_worker(settings: WorkerSettings) -> list[Finding]:
+    from streams.cli.doctor.consumer_group import check_consumer_group
+    from streams.cli.doctor.worker_health import check_worker_health
+    from streams.kafka.topic_reader import open_reader
 
-    async with open_logs(settings) as logs:
-        return [*await check_worker(settings, logs), *await check_page(settings)]
+    async with open_reader(settings) as reader:
+        return [
+            *await check_consumer_group(settings, reader),
+            *await check_worker_health(settings),
+        ]
 
 
-async def _examine_clock(settings: Settings) -> list[Finding]:
+async def _examine_clock(settings: WorkerSettings) -> list[Finding]:
     from streams.cli.doctor.clock import check_clock
 
     return [await check_clock(settings)]
 
 
-async def _examine_definitions(settings: Settings) -> list[Finding]:
-    from streams.audit.history import read_history
-    from streams.audit.logs import open_logs
-    from streams.flows.contradictions import check_definitions
+async def _examine_definitions(settings: WorkerSettings) -> list[Finding]:
+    from streams.cli.doctor.definitions import check_definitions
+    from streams.flows.history import read_history
+    from streams.kafka.topic_reader import open_reader
 
-    async with open_logs(settings) as logs:
-        history = await read_history(logs)
+    async with open_reader(settings) as reader:
+        history = await read_history(reader, settings)
     definitions, notes = history.definitions(settings.flow_options)
     newest = [definitions.newest(flow) for flow in definitions.flows()]
     return [
@@ -129,7 +132,7 @@ async def _examine_definitions(settings: Settings) -> list[Finding]:
 
 
 async def _or_failure(section: Section, check: Awaitable[list[Finding]]) -> list[Finding]:
-    """Return what a check finds, or that it could not be made: the other ones still can."""
+    """Return what a check finds; its error becomes a finding, and the other checks go on."""
     try:
         return await check
     except DulyError as error:

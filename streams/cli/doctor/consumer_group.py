@@ -1,96 +1,32 @@
-"""The workers, as the broker sees them: who is there, and how far behind the log they are."""
+"""Check of the consumer group: is a worker running, and how far behind the log is it?"""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from aiokafka.errors import GroupCoordinatorNotAvailableError
-
-from schemas.topics import EVENTS
 from schemas.units import NS_PER_MS
 from streams.cli.doctor.findings import Finding
 from streams.cli.output import count_of
 from streams.engine.text import duration_text
-from streams.kafka.topics import admin_client, full_name
+from streams.kafka.consumer_group import consumer_lag, describe_group
 
 if TYPE_CHECKING:
-    from aiokafka import TopicPartition
-
-    from streams.audit.logs import Logs
-    from streams.settings.worker import Settings
+    from streams.kafka.consumer_group import ConsumerGroup, PartitionLag
+    from streams.kafka.topic_reader import TopicReader
+    from streams.settings.kafka import KafkaSettings
 
 BEHIND_MS = 10_000
-"""From this age of the oldest record that no worker has finished on, lag is worth a warning."""
+"""Lag older than this is a warning."""
 
 
-class Group(NamedTuple):
-    """The consumer group of the workers.
-
-    Attributes:
-        state: by Kafka's name; `Dead` for one that never was.
-        members: `client@host` of each.
-        committed: events partition → offset up to which all is judged and written.
-    """
-
-    state: str
-    members: list[str]
-    committed: dict[int, int]
-
-
-class Lag(NamedTuple):
-    """What of one partition no worker has finished yet."""
-
-    partition: int
-    records: int
-    age_ms: int
-    """Of the oldest of these records, by this machine's clock, in whole seconds."""
-
-
-async def check_worker(settings: Settings, logs: Logs) -> list[Finding]:
+async def check_consumer_group(settings: KafkaSettings, reader: TopicReader) -> list[Finding]:
     """Return the state of the group and its lag."""
-    group = await _describe(settings)
-    lags = [
-        lag
-        for partition in await logs.partitions(EVENTS)
-        if (lag := await _lag(logs, partition, group.committed)) is not None
-    ]
-    return [_members(settings, group, lags), *_lag_findings(lags)]
+    group = await describe_group(settings)
+    lags = await consumer_lag(settings, reader, group)
+    return [_members(settings, group, lags), *_lag(lags)]
 
 
-async def _describe(settings: Settings) -> Group:
-    async with admin_client(settings) as admin:
-        try:
-            (response,) = await admin.describe_consumer_groups([settings.app_id])
-            committed = await admin.list_consumer_group_offsets(settings.app_id)
-        except GroupCoordinatorNotAvailableError:  # so it is before the first group of a cluster
-            return Group("Dead", [], {})
-    (described,) = _groups(response)
-    members = [
-        f"{member['client_id']}@{member['client_host'].lstrip('/')}"
-        for member in described["members"]
-    ]
-    topic = full_name(EVENTS, settings)
-    offsets = {
-        place.partition: at.offset for place, at in committed.items() if place.topic == topic
-    }
-    return Group(described["state"], members, offsets)
-
-
-def _groups(response: Any) -> list[dict[str, Any]]:
-    return response.to_object()["groups"]
-
-
-async def _lag(logs: Logs, partition: TopicPartition, committed: dict[int, int]) -> Lag | None:
-    end = await logs.ends(partition)
-    begin = max(committed.get(partition.partition, 0), await logs.begins(partition))
-    async for batch in logs.read(partition, end, begin):
-        age_ms = max(round(time.time()) * 1000 - batch[0].timestamp // 1000 * 1000, 0)
-        return Lag(partition.partition, end - begin, age_ms)
-    return None
-
-
-def _members(settings: Settings, group: Group, lags: list[Lag]) -> Finding:
+def _members(settings: KafkaSettings, group: ConsumerGroup, lags: list[PartitionLag]) -> Finding:
     name = f"group {settings.app_id}"
     if group.members:
         who = f"{count_of(len(group.members), 'member')}, {', '.join(sorted(group.members))}"
@@ -106,7 +42,7 @@ def _members(settings: Settings, group: Group, lags: list[Lag]) -> Finding:
     )
 
 
-def _lag_findings(lags: list[Lag]) -> list[Finding]:
+def _lag(lags: list[PartitionLag]) -> list[Finding]:
     if not lags:
         return [Finding("worker", "ok", "no lag: all records are judged and written")]
     records, oldest = sum(lag.records for lag in lags), max(lags, key=lambda lag: lag.age_ms)

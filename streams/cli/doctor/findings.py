@@ -1,4 +1,4 @@
-"""What the doctor finds, as data."""
+"""Findings of `duly doctor`, as data."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Literal, NamedTuple
 
 Section = Literal["machine", "settings", "broker", "topics", "worker", "clock", "definitions"]
 Level = Literal["ok", "note", "warning", "failure"]
-"""A warning is for a person to judge; with a failure, runs are judged wrongly or not at all."""
+"""A warning is for a person to judge; after a failure, runs are judged wrongly or not at all."""
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        section: what it belongs to.
+        section: the part of the report.
         level: how bad it is.
-        message: what is so, and where it is wrong what to do, for people.
+        message: what was found and, if it is wrong, what to do.
     """
 
     section: Section

@@ -1,4 +1,4 @@
-"""This machine: Python, the packages of the worker, script engines and settings."""
+"""Checks of this machine: Python, installed packages, script engines and settings."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
-from streams.cli.config import effective_settings, misspelt
 from streams.cli.doctor.findings import Finding
 from streams.cli.output import count_of
-from streams.engine.definitions.definition import ENGINES
+from streams.engine.definitions.node import ENGINES
 from streams.errors import EngineUnavailable, SettingsError
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
-from streams.settings.worker import load_settings
+from streams.settings.effective import effective_settings, misspelt
+from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ ENGINE_TIMEOUT_S = 2.0
 
 
 def check_versions() -> Iterator[Finding]:
-    """Yield the versions of Python, Duly and all that a worker needs."""
+    """Yield the versions of Python, Duly and the packages that a worker needs."""
     system = f"{platform.system()} {platform.machine()}"
     version = metadata.version(DISTRIBUTION)
     yield Finding("machine", "ok", f"duly {version}, Python {platform.python_version()}, {system}")
@@ -56,7 +56,7 @@ def check_versions() -> Iterator[Finding]:
 
 
 async def check_engines() -> list[Finding]:
-    """Return which script engines a worker on this machine has."""
+    """Return the script engines that work on this machine."""
     sandbox = create_sandbox(Limits(), engine_timeout_s=ENGINE_TIMEOUT_S)
     await sandbox.start()
     try:
@@ -82,9 +82,9 @@ async def _refusal(sandbox: Sandbox, engine: str) -> str | None:
 
 
 def check_settings() -> Iterator[Finding]:
-    """Yield whether the settings can be used, and variables that may be misspelt."""
+    """Yield errors in the settings, and variables that may be misspelt."""
     try:
-        settings = effective_settings(load_settings(), os.environ)
+        settings = effective_settings(load_worker_settings(), os.environ)
     except SettingsError as error:
         for line in str(error).splitlines():
             yield Finding("settings", "failure", line)
@@ -98,7 +98,7 @@ def check_settings() -> Iterator[Finding]:
 
 
 def _requirements() -> Iterator[Requirement]:
-    """Yield what the worker and the command line need on this machine."""
+    """Yield the requirements of the worker and the command line on this machine."""
     seen: set[str] = set()
     for text in metadata.requires(DISTRIBUTION) or ():
         requirement = Requirement(text)

@@ -1,4 +1,4 @@
-"""The topics on the broker, held against their registry."""
+"""Check of the topics on the broker against their registry."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from streams.cli.output import count_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.cli.topic_plan import Planned
+    from streams.kafka.topic_plan import PlannedTopic
 
 
-def check_topics(planned: Sequence[Planned]) -> list[Finding]:
-    """Return what is not as a new topic would be."""
+def check_topics(planned: Sequence[PlannedTopic]) -> list[Finding]:
+    """Return what differs from a new topic."""
     right = sum(topic.action == "keep" and not topic.differences for topic in planned)
     findings = [finding for topic in planned for finding in _findings(topic)]
     if right:
@@ -22,10 +22,10 @@ def check_topics(planned: Sequence[Planned]) -> list[Finding]:
     return findings
 
 
-def _findings(topic: Planned) -> Iterator[Finding]:
+def _findings(topic: PlannedTopic) -> Iterator[Finding]:
     if topic.action == "create":
         advice = "the first worker creates it, or `duly topics apply`"
-        yield Finding("topics", "warning", f"{topic.topic} is not there: {advice}")
+        yield Finding("topics", "warning", f"{topic.topic} does not exist: {advice}")
     elif topic.reason is not None:
         yield Finding("topics", "failure", topic.reason)
     elif topic.differences:

@@ -1,4 +1,4 @@
-"""The web page of a worker on this machine, if one runs here."""
+"""Check of the health page of a worker on this machine, if one runs here."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from streams.cli.doctor.findings import Finding
 
 if TYPE_CHECKING:
     from streams.cli.doctor.findings import Level
-    from streams.settings.worker import Settings
+    from streams.settings.worker import WorkerSettings
 
 TIMEOUT_S = 3.0
 OK = 200
 ANSWERS = {OK, 503}
-"""What `/livez` and `/readyz` answer; with anything else it is not the page of a worker."""
+"""Answers of `/livez` and `/readyz`; with any other it is not the page of a worker."""
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- an address to look at, not to bind
-"""Addresses that a page is served on → one at which it is reached from here."""
+"""Address that a page is served on → one at which it is reached from here."""
 
 
-async def check_page(settings: Settings) -> list[Finding]:
-    """Ask the worker on this machine whether it lives and is ready; one elsewhere is not seen."""
+async def check_worker_health(settings: WorkerSettings) -> list[Finding]:
+    """Ask the worker on this machine whether it is alive and ready; others are not seen."""
     if not settings.web_port:
         return []
     address = f"{EVERYWHERE.get(settings.web_host, settings.web_host)}:{settings.web_port}"

@@ -1,1 +1,1 @@
-"""Flow definitions: one version, all versions over time, and their checks."""
+"""Flow definitions: one version, all versions over time, their checks and their records."""

@@ -1,4 +1,4 @@
-"""Questions about a flow's graph: order, cycles, what comes after what. Nodes are ids, edges are `dep_ids`."""
+"""Algorithms on a flow's graph: order, cycles, dependants. Nodes are ids, edges are `dep_ids` (R18)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Edges = Mapping[str, Sequence[str]]
 def topological_order(edges: Edges) -> list[str]:
     """Return the nodes so that each stands behind its dependencies; nodes of a cycle are left out.
 
-    Ties keep the order of `edges`, so that the answer does not depend on hashing.
+    Ties keep the order of `edges`, so that the result does not depend on hashing.
     """
     missing = {node: {dep for dep in deps if dep in edges} for node, deps in edges.items()}
     order: list[str] = []

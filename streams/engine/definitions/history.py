@@ -1,63 +1,71 @@
-"""The history of one flow: what was published when, what events taught from when until when (R14, R17).
+"""History of one flow: what was published when, what events taught from when until when (R14, R17).
 
-Of what a run is judged by, everything is read from the records of the definitions topic and from the
-instant at which the run opened. A lesson counts from the timestamp of its record on, and for
-`FORGOTTEN_AFTER_NS` after the newest record that says it still is so: a node that nobody sends any
-more is owed by nobody for ever.
+The definition that judges a run depends only on the records of the definitions topic and on the instant
+at which the run opened. A learned node counts from the timestamp of its record, and for
+`FORGOTTEN_AFTER_NS` after the newest record that renews it: a node that nobody sends any more is not
+owed for ever.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.engine.definitions.definition import Definition, Given, Options
+from streams.engine.definitions.definition import Definition, Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streams.engine.definitions.node import Given
+
 DAY_NS: Final = 86_400_000_000_000
 FORGOTTEN_AFTER_NS: Final = 30 * DAY_NS
-"""How long a learned node counts after it was seen last."""
+"""Time for which a learned node counts after it was last seen."""
 FOREVER_NS: Final = 2**63 - 1
 
 
-@dataclass(slots=True)
-class Lesson:
-    """What one record taught of a node and of the options.
+class LearnedNode:
+    """A node as one record of the topic taught it, with the options stated beside it.
 
     Attributes:
-        since_ns: from when on it counts.
-        seen_ns: timestamp of the newest record that says it still is so.
+        since_ns: start of its validity.
+        seen_ns: timestamp of the newest record that renews it.
         node: the fields of the node, its `id` among them.
-        options: the options of the flow, as far as stated.
+        options: the options of the flow that were stated.
     """
 
-    since_ns: int
-    seen_ns: int
-    node: Given
-    options: Given
+    __slots__ = ("node", "options", "seen_ns", "since_ns")
+
+    # Written out: of a dataclass the compiler needs the types of fields at run time.
+    def __init__(self, since_ns: int, seen_ns: int, node: Given, options: Given) -> None:
+        self.since_ns = since_ns
+        self.seen_ns = seen_ns
+        self.node = node
+        self.options = options
 
     @property
     def id(self) -> str:
-        """The node."""
+        """Id of the node."""
         return self.node["id"]
 
     @property
     def ends_ns(self) -> int:
-        """From when on it counts no more."""
+        """End of its validity."""
         return self.seen_ns + FORGOTTEN_AFTER_NS
 
+    def is_ripe(self, now_ns: int) -> bool:
+        """Return True if its record should be renewed when the node is seen."""
+        return self.seen_ns + DAY_NS < now_ns < self.ends_ns
 
-class Timeline:
-    """What judges the runs of one flow, by when they opened.
+
+class FlowHistory:
+    """Definitions of one flow, by the instant at which a run opens.
 
     Args:
         flow: its name.
         defaults: the worker's options.
-        forgets: whether lessons end; without it they count for ever.
+        forgets: False if learned nodes count for ever.
     """
 
     def __init__(self, flow: str, defaults: Options, *, forgets: bool = True) -> None:
@@ -65,7 +73,7 @@ class Timeline:
         self._defaults = defaults
         self._forgets = forgets
         self._published: list[tuple[int, Definition]] = []
-        self._lessons: list[Lesson] = []
+        self._learned: list[LearnedNode] = []
         self._bounds: list[int] = []
         self._cache: dict[int, Definition] = {}
         self.versions: dict[str, Definition] = {}
@@ -79,8 +87,8 @@ class Timeline:
         self.keep(definition)
 
     def learn(self, timestamp_ns: int, node: Given, options: Given, since_ns: int | None) -> None:
-        """Take a record that teaches a node, or that says that what was taught `since_ns` still is so."""
-        known = self.lesson(node["id"])
+        """Take a record that teaches a node, or renews what was taught at `since_ns`."""
+        known = next((last for last in reversed(self._learned) if last.id == node["id"]), None)
         if since_ns is None:
             since_ns = timestamp_ns
         elif known is not None and known.since_ns == since_ns:
@@ -88,7 +96,9 @@ class Timeline:
             self._changed()
             return
         insort(
-            self._lessons, Lesson(since_ns, timestamp_ns, node, options), key=attrgetter("since_ns")
+            self._learned,
+            LearnedNode(since_ns, timestamp_ns, node, options),
+            key=attrgetter("since_ns"),
         )
         self._changed()
 
@@ -108,13 +118,13 @@ class Timeline:
 
     def unlearn(self, node: str) -> None:
         """Forget all that was ever taught of a node."""
-        self._lessons = [lesson for lesson in self._lessons if lesson.id != node]
+        self._learned = [learned for learned in self._learned if learned.id != node]
         self._changed()
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def at(self, cutoff_ns: int | None) -> Definition:
-        """Return what is in force at an instant; None stands for the newest record."""
+        """Return the definition in force at an instant; None stands for the newest record."""
         place = bisect_right(self._bounds, self.newest_ns if cutoff_ns is None else cutoff_ns)
         found = self._cache.get(place)
         if found is None:
@@ -124,14 +134,14 @@ class Timeline:
 
     @property
     def newest_ns(self) -> int:
-        """When what is published or taught changed last."""
+        """Instant of the last change."""
         return max(
             self._published[-1][0] if self._published else 0,
-            self._lessons[-1].since_ns if self._lessons else 0,
+            self._learned[-1].since_ns if self._learned else 0,
         )
 
     def knows(self, node: str, given: Given, options: Given, now_ns: int) -> bool:
-        """Tell whether all of a lesson is known already."""
+        """Return True if all that an event states is known already."""
         newest = self.at(max(now_ns, self.newest_ns))
         known = newest.learned.get(node, {})
         return (
@@ -140,19 +150,15 @@ class Timeline:
             and all(newest.learned_options.get(name) == value for name, value in options.items())
         )
 
-    def lesson(self, node: str) -> Lesson | None:
-        """Return what was taught of a node last."""
-        return next((lesson for lesson in reversed(self._lessons) if lesson.id == node), None)
-
-    def newest_lessons(self) -> list[Lesson]:
-        """Return what was taught last of each node."""
-        return list({lesson.id: lesson for lesson in self._lessons}.values())
+    def learned(self) -> list[LearnedNode]:
+        """Return the last record of each learned node."""
+        return list({learned.id: learned for learned in self._learned}.values())
 
     def superseded_ns(self, version: str) -> int:
-        """Return from when on no run opens by a version: `FOREVER_NS` for what is in force for good.
+        """Return the instant after which no run opens by a version; `FOREVER_NS` if it is in force for good.
 
-        A version that no stretch of the history shows was in force before a change that compaction
-        has taken: at the latest until the newest one.
+        A version that no part of the history shows was in force before a change that compaction
+        removed: at the latest until the newest change.
         """
         places = [
             place for place in range(len(self._bounds) + 1) if self._version_at(place) == version
@@ -173,10 +179,10 @@ class Timeline:
     def _instants(self) -> Iterator[int]:
         for timestamp_ns, _ in self._published:
             yield timestamp_ns
-        for lesson in self._lessons:
-            yield lesson.since_ns
+        for learned in self._learned:
+            yield learned.since_ns
             if self._forgets:
-                yield lesson.ends_ns
+                yield learned.ends_ns
 
     def _merge(self, at_ns: int) -> Definition:
         published = bisect_right(self._published, at_ns, key=itemgetter(0))
@@ -187,10 +193,10 @@ class Timeline:
         )
         nodes: dict[str, dict[str, Any]] = {}
         options: dict[str, Any] = {}
-        for lesson in self._lessons:
-            if lesson.since_ns <= at_ns and (not self._forgets or at_ns < lesson.ends_ns):
-                nodes.setdefault(lesson.id, {}).update(lesson.node)
-                options.update(lesson.options)
+        for learned in self._learned:
+            if learned.since_ns <= at_ns and (not self._forgets or at_ns < learned.ends_ns):
+                nodes.setdefault(learned.id, {}).update(learned.node)
+                options.update(learned.options)
         if not nodes:
             return base
         return Definition(

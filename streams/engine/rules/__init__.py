@@ -1,1 +1,1 @@
-"""The rules of judgement, one file each; they read a run and do not change it."""
+"""The rules of judgement; `streams/engine/__init__.py` has the table of rules and files."""

@@ -1,28 +1,30 @@
-"""Why a run fails: which causes hold at an instant, and how each reads (R15, Cause)."""
+"""Causes of a failure: which hold at an instant, and their texts (R4, R6, R7, R8, R9, R10, R15, R18, R19, R20, R23)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from streams.engine.rules.dependencies import base_of, grace_due, read_dependencies, time_limit
+from streams.engine.rules.dependencies import dependency_reading, grace_due
+from streams.engine.rules.lateness import base_of, time_limit
 from streams.engine.rules.owed import deadline_of
 from streams.engine.text import clock_text, duration_text, list_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.engine.definitions.definition import Node
-    from streams.engine.run.run import Entry, Run, ScriptResult
+    from streams.engine.definitions.node import Node
+    from streams.engine.run.entries import Entry, ScriptResult
+    from streams.engine.run.run import Run
 
 CauseKey = tuple[str, str]
-"""Node and kind: what identifies a cause (R15)."""
+"""Node and kind, which identify a cause (R15)."""
 
 
-def read_causes(run: Run, now: int) -> frozenset[CauseKey]:
+def current_causes(run: Run, now: int) -> frozenset[CauseKey]:
     """Return the causes that hold at `now`."""
     found: set[CauseKey] = set()
-    if run.failing or run.sticky:
-        found.update(run.failing, run.sticky)
+    if run.failing or run.permanent:
+        found.update(run.failing, run.permanent)
     for node, instant in run.timeouts.items():
         if instant <= now:
             found.add((node, "timeout"))
@@ -36,13 +38,13 @@ def read_causes(run: Run, now: int) -> frozenset[CauseKey]:
 NO_CAUSES: Final[frozenset[CauseKey]] = frozenset()
 
 
-def describe(run: Run, key: CauseKey) -> dict[str, Any]:
-    """Return a cause as it stands in a verdict."""
+def build_cause(run: Run, key: CauseKey) -> dict[str, Any]:
+    """Return a cause in the form of the verdict."""
     node_id, kind = key
     cause: dict[str, Any] = {"expected": None, "observed": None, "event_ids": [], "deadline": None}
-    if key in run.sticky:
-        sticky = run.sticky[key]
-        cause |= {"message": sticky.message, "event_ids": [sticky.event_id]}
+    if key in run.permanent:
+        permanent = run.permanent[key]
+        cause |= {"message": permanent.message, "event_ids": [permanent.event_id]}
     elif kind == "timeout":
         cause |= _describe_timeout(run, node_id)
     elif kind == "branch":
@@ -61,7 +63,7 @@ def describe(run: Run, key: CauseKey) -> dict[str, Any]:
 
 
 def rests_on_limit(run: Run, causes: frozenset[CauseKey]) -> bool:
-    """Tell whether one of the causes comes from a limit of the sandbox, so that a replay may differ (R6)."""
+    """Return True if a cause comes from a limit of the sandbox, so that a replay may differ (R6)."""
     for node, kind in causes:
         if kind in {"validator_error", "filter_error"}:
             for entry in run.failing[node, kind]:
@@ -132,7 +134,7 @@ def _describe_no_answer(node: Node, script: str, result: ScriptResult | None) ->
 
 def _describe_dependency(run: Run, node: Node, entry: Entry) -> dict[str, Any]:
     known = run.definition.nodes
-    absent = [dep for dep in read_dependencies(run, node, entry).absent if dep in known]
+    absent = [dep for dep in dependency_reading(run, node, entry).absent if dep in known]
     named = [
         f"{dep} (excluded by its filter)" if _only_excluded(run, dep) else dep for dep in absent
     ]
@@ -147,14 +149,14 @@ def _describe_dependency(run: Run, node: Node, entry: Entry) -> dict[str, Any]:
 
 
 def _only_excluded(run: Run, node_id: str) -> bool:
-    occurrences = run.nodes.get(node_id)
-    return occurrences is not None and any(
-        entry.standing == "excluded" for entry in occurrences.others
+    node_events = run.nodes.get(node_id)
+    return node_events is not None and any(
+        entry.standing == "excluded" for entry in node_events.others
     )
 
 
 def _describe_order(run: Run, node: Node, entry: Entry) -> dict[str, Any]:
-    dep = read_dependencies(run, node, entry).later[0]
+    dep = dependency_reading(run, node, entry).later[0]
     first = run.nodes[dep].counted[0]
     return {
         "message": (
@@ -194,7 +196,7 @@ def _describe_definition(run: Run, node: Node, entry: Entry) -> dict[str, Any]:
     if problem is None:
         unknown = [
             dep
-            for dep in read_dependencies(run, node, entry).absent
+            for dep in dependency_reading(run, node, entry).absent
             if dep not in run.definition.nodes
         ]
         problem = f"it depends on {list_text(unknown)}, which no definition and no event of this run knows"

@@ -1,35 +1,56 @@
-"""The way of nearly every event: first of its node, after its dependencies, in time, in a run with nothing amiss.
+"""Fast path for ordinary events: first of their node, after its dependencies, in time, in a run with nothing amiss.
 
-What the rules conclude of such an event is plain, and here it is done directly, for a third of the time: when it comes,
-and when its stored run is read again. Whatever is not plain is left to them untouched.
-tests/engine/test_fast_path.py holds both ways to the same verdicts, states and instants.
+The general rules come to the same result (`tests/engine/test_fast_path.py` holds both to the same verdicts, states and
+instants); here it takes a third of the time, when the event comes and when its stored run is decoded. The conditions
+are checked before anything is written: an event or a run that fails one is left untouched to the general way.
+
+    rule                 left to the general way
+    R2  once             an event id that the run has
+    R4  filter           a node with a filter; an event that its client excluded
+    R6  validator        none: the script is called, and an answer other than `true` marks the event to be judged again
+    R7  dependencies     an absent or unknown dependency; an entry that waits; a flow with `dep_mode: any`
+    R8  order            a dependency after the event, even within the tolerance; a dependant that came before
+    R9  late             an event beyond its limit; a second event of a node; a flow that limits a root
+    R10 absence          none: deadlines are moved here
+    R11, R23, R24, R26   a flow in which any node may be skipped: optional, branch, trigger, `ends_run`
+    R11 max_open_ms      an event at or after it
+    R14 learned flows    an event that states something new; a run that its own events taught
+    R15 revision         a run that has a cause or a verdict
+    R18 bad definitions  a flow whose learned layer has problems
+    R19 unknown node     a node that the pinned definition does not have
+    R20 limits           an event that the run has no room for
+    R22 skew             an event too far ahead of its record
+    R25 stamped late     an event stamped at flush, a run that has one
+    R27 outage           a run that an outage touched
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.engine.rules.dependencies import Question, ask
+from streams.engine.rules.judging import PendingCall, call_script
 from streams.engine.rules.owed import deadline_value
+from streams.engine.run.entries import Entry, NodeEvents
 from streams.engine.run.intake import size_of
-from streams.engine.run.run import MAX_STATE_BYTES, SKEW_NS, Deadline, Entry, Occurrences, Run
-from streams.engine.run.timers import ceil_ms
+from streams.engine.run.run import MAX_STATE_BYTES, Deadline, Run
+from streams.engine.run.timers import SKEW_NS, ceil_ms
 
 if TYPE_CHECKING:
     from schemas.wire import Event
-    from streams.engine.definitions.definition import Definition, Node
+    from streams.engine.definitions.definition import Definition
+    from streams.engine.definitions.node import Node
 
 
-def take_plainly(
-    run: Run, event: Event, now: int, recorded_at: int, questions: list[Question]
+def take_on_fast_path(
+    run: Run, event: Event, now: int, recorded_at: int, pending: list[PendingCall]
 ) -> bool:
-    """Let an event into its run and judge it, if it is plain; else change nothing and return False.
+    """Take an ordinary event into its run and judge it; for any other, change nothing and return False.
 
-    Afterwards all is as the general rules leave it, but for the decision and the next due instant. A validator that
-    must be asked is added to `questions`; unless its answer is `true`, the answer marks the event to be judged again.
+    Afterwards the run is as the general rules leave it, except for the decision and the next due instant. A validator
+    call is added to `pending`; unless its answer is `true`, the answer marks the event to be judged again.
     """
     definition, nodes, node_id = run.definition, run.nodes, event.node
-    node = definition.plain.get(node_id)
+    node = definition.fast_nodes.get(node_id)
     if (
         node is None
         or node_id in nodes
@@ -46,27 +67,27 @@ def take_plainly(
         return False
     entry = Entry(event, event.ts, now, skewed=False)
     entry.standing = "counted"
-    entry.run_from(base if node.timeout_ns else None)
+    entry.set_base(base if node.timeout_ns else None)
     run.owed = _without(run.owed if run.entries else definition.ids, node_id)
     run.entries[event.event_id] = entry
-    nodes[node_id] = Occurrences(entry)
+    nodes[node_id] = NodeEvents(entry)
     run.last_arrival = now
     run.size_bytes += size
     if definition.timed:
         _move_deadlines(run, entry, definition, now)
     if node.validator is not None:
-        ask(run, node, entry, "validator", node.validator, questions)
+        call_script(run, node, entry, "validator", node.validator, pending)
     return True
 
 
-def restore_plainly(run: Run) -> bool:
-    """Read what the entries of a stored run rest on, if all of them are plain; else change nothing and return False."""
+def restore_on_fast_path(run: Run) -> bool:
+    """Set the bases of the entries of a stored run if all are ordinary; else change nothing and return False."""
     if _has_something_amiss(run):
         return False
     definition = run.definition
     bases: list[tuple[Entry, Entry | None]] = []
     for entry in run.entries.values():
-        node = definition.plain.get(entry.node)
+        node = definition.fast_nodes.get(entry.node)
         if node is None or entry.standing != "counted" or len(run.nodes[entry.node].counted) > 1:
             return False
         base = _base(run, node, entry.ts)
@@ -74,12 +95,12 @@ def restore_plainly(run: Run) -> bool:
             return False
         bases.append((entry, base if node.timeout_ns else None))
     for entry, base in bases:
-        entry.run_from(base)
+        entry.set_base(base)
     return True
 
 
 def _is_settled(run: Run, node: Node, entry: Entry) -> bool:
-    """Tell whether a stored entry needs no answer of its validator but the one it has, which is `true` (R6)."""
+    """Return True if a stored entry needs no validator, or has the answer `true` for the present context (R6)."""
     result = entry.validated
     if node.validator is None:
         return result is None
@@ -91,7 +112,7 @@ def _is_settled(run: Run, node: Node, entry: Entry) -> bool:
 
 
 def _is_ordinary(event: Event, definition: Definition, recorded_at: int) -> bool:
-    """Tell whether the event brings nothing but itself: no lesson, no option, no mark (R4, R14, R22, R25)."""
+    """Return True if the event carries no lesson, option or mark (R4, R14, R22, R25)."""
     return (
         (event.teaches is None or event.teaches == definition.nothing_new.get(event.node))
         and event.options is None
@@ -102,7 +123,7 @@ def _is_ordinary(event: Event, definition: Definition, recorded_at: int) -> bool
 
 
 def _is_in_order(run: Run, event: Event, now: int) -> bool:
-    """Tell whether nothing is amiss in the run, the event is new to it, and it has room and time for one."""
+    """Return True if nothing is amiss in the run, the event is new to it, and it has room and time for one."""
     definition = run.definition
     return not (
         event.event_id in run.entries
@@ -113,28 +134,28 @@ def _is_in_order(run: Run, event: Event, now: int) -> bool:
 
 
 def _has_something_amiss(run: Run) -> bool:
-    """Tell whether something was said of the run, or it has anything that an ordinary run lacks."""
+    """Return True if the run has a verdict, or anything else that an ordinary run lacks."""
     return bool(
         run.waiting
-        or run.leaning
+        or run.conditional
         or run.failing
-        or run.sticky
-        or run.gaps
-        or run.stamped
-        or run.said.revision
+        or run.permanent
+        or run.outages
+        or run.stamped_at_flush
+        or run.last_verdict.revision
         or run.definition is not run.pinned
     )
 
 
 def _base(run: Run, node: Node, ts: int) -> Entry | None:
-    """Return the dependencies' latest event, if all came before `ts` and that is in time; else None (R7 to R9)."""
+    """Return the dependencies' latest event if all came by `ts` and that is in time; else None (R7 to R9)."""
     nodes = run.nodes
     base: Entry | None = None
     for dep in node.deps:
-        occurrences = nodes.get(dep)
-        if occurrences is None or not occurrences.counted:
+        node_events = nodes.get(dep)
+        if node_events is None or not node_events.counted:
             return None
-        last = occurrences.counted[-1]
+        last = node_events.counted[-1]
         if last.ts > ts:
             return None
         if base is None or last.ts > base.ts:
@@ -145,14 +166,14 @@ def _base(run: Run, node: Node, ts: int) -> Entry | None:
 
 
 def _without(owed: tuple[str, ...], node_id: str) -> tuple[str, ...]:
-    """Return what is owed but for a node; mostly it is the first that comes next."""
+    """Return `owed` without a node; mostly its first, which comes next."""
     if owed and owed[0] == node_id:
         return owed[1:]
     return tuple([other for other in owed if other != node_id])
 
 
 def _move_deadlines(run: Run, entry: Entry, definition: Definition, now: int) -> None:
-    """End the wait for a node that came, and begin that for the nodes whose last dependency it was (R10)."""
+    """End the wait for a node that came, and begin the wait for nodes whose last dependency it was (R10)."""
     deadlines, timeouts, node_id = run.deadlines, run.timeouts, entry.node
     if node_id in deadlines:
         del deadlines[node_id]

@@ -1,4 +1,4 @@
-"""What a script sees beside the event's own data (R5)."""
+"""Context of a script call: the events of the node's dependencies, as JSON (R5, R25)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from streams.engine.rules.owed import STAMPED_LATE_NS
+from streams.engine.run.timers import STAMPED_LATE_NS
 
 if TYPE_CHECKING:
-    from streams.engine.definitions.definition import Node
-    from streams.engine.run.run import Entry, Run
+    from streams.engine.definitions.node import Node
+    from streams.engine.run.entries import Entry
+    from streams.engine.run.run import Run
 
 _ts: Final = attrgetter("ts")
 
@@ -22,7 +23,7 @@ def build_ctx(run: Run, node: Node, entry: Entry) -> bytes:
     """
     if not node.deps:
         return _NO_DEPS
-    # Put together from JSON that is there already: it is asked for with each validator.
+    # Joined from JSON that exists already: this runs for each validator call.
     parts: list[bytes] = []
     for dep in node.deps:
         if dep in run.nodes:
@@ -56,7 +57,8 @@ def _single_dependency(run: Run, dep: str, entry: Entry) -> Entry | None:
         (
             e
             for e in counted
-            if e.ts <= entry.ts + (widened if e.stamped or entry.stamped else tolerance)
+            if e.ts
+            <= entry.ts + (widened if e.stamped_at_flush or entry.stamped_at_flush else tolerance)
         ),
         None,
     )

@@ -1,4 +1,4 @@
-"""What is said of a run, and when: status, revision, identity (R12, R14, R15, R16)."""
+"""Verdicts: status of a run, revision, identity, status of its nodes (R12, R14, R15, R16, R17, R21)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from mypy_extensions import mypyc_attr
 
 from schemas.encoding import encode_to_keep
 from schemas.ids import verdict_id
-from streams.engine.rules.causes import NO_CAUSES, CauseKey, describe, read_causes, rests_on_limit
-from streams.engine.rules.dependencies import base_of
-from streams.engine.rules.owed import deadline_of, deps_satisfied
-from streams.engine.run.run import Entry, Occurrences, Run, Said
+from streams.engine.rules.causes import (
+    NO_CAUSES,
+    CauseKey,
+    build_cause,
+    current_causes,
+    rests_on_limit,
+)
+from streams.engine.rules.lateness import base_of
+from streams.engine.rules.owed import are_deps_satisfied, deadline_of
+from streams.engine.run.entries import Entry, NodeEvents
+from streams.engine.run.run import LastVerdict, Run
 from streams.engine.run.window import is_closed, settles_at
 
 if TYPE_CHECKING:
-    from streams.engine.definitions.definition import Node
+    from streams.engine.definitions.node import Node
 
 Status = Literal["passed", "failed", "incomplete"]
 Trigger = Literal["event", "deadline", "window", "definition"]
@@ -25,11 +32,11 @@ _NOBODY: Final[frozenset[tuple[str, str]]] = frozenset()
 
 @mypyc_attr(acyclic=True)
 class Decision:
-    """How a run stands at an instant.
+    """Status of a run at an instant.
 
     Attributes:
-        status: what is said of it; None while it is undecided and the last verdict stands.
-        causes: node and kind of what is wrong.
+        status: None while the run is undecided and the last verdict stands.
+        causes: node and kind of each.
         absent: at the close of an incomplete run, node and whether it is `missing` or `unreached`.
     """
 
@@ -50,46 +57,44 @@ _UNDECIDED: Final = Decision(None, NO_CAUSES, _NOBODY)
 _PASSED: Final = Decision("passed", NO_CAUSES, _NOBODY)
 
 
-def decide(run: Run, now: int) -> Decision:
-    """Read the status of a run at `now` (R12)."""
-    causes = read_causes(run, now)
+def decision_at(run: Run, now: int) -> Decision:
+    """Return the decision on a run at `now` (R12)."""
+    causes = current_causes(run, now)
     if causes:
         return Decision("failed", causes, _NOBODY)
     if run.owed and not is_closed(run, now):
         return _UNDECIDED
-    if not any(occurrences.counted for occurrences in run.nodes.values()):
-        return _UNDECIDED  # Nothing counted and nothing wrong: nothing to say.
+    if not any(node_events.counted for node_events in run.nodes.values()):
+        return _UNDECIDED  # Nothing counted and nothing wrong: no verdict.
     if run.owed:
         absent = frozenset((node, _absence(run, node)) for node in run.owed)
         return Decision("incomplete", NO_CAUSES, absent)
-    if run.waiting or (run.grew and settles_at(run) > now):
+    if run.waiting or (run.learned_here and settles_at(run) > now):
         return _UNDECIDED
     return _PASSED
 
 
-def is_news(run: Run, decision: Decision) -> bool:
-    """Tell whether a decision makes the next revision (R15)."""
-    said = run.said
+def is_new_revision(run: Run, decision: Decision) -> bool:
+    """Return True if a decision makes the next revision (R15)."""
+    last = run.last_verdict
     return decision.status is not None and not (
-        decision.status == said.status
-        and decision.causes == said.causes
-        and decision.absent == said.absent
+        decision.status == last.status
+        and decision.causes == last.causes
+        and decision.absent == last.absent
     )
 
 
-def state_verdict(
+def build_verdict(
     run: Run, decision: Decision, now: int, trigger: Trigger, source: tuple[str, int, int]
 ) -> dict[str, Any]:
-    """Return the verdict that says a decision, and remember that it was said."""
-    before = run.said
+    """Return the next revision of the run's verdict, which states a decision (R12, R15, R16, R17)."""
+    before = run.last_verdict
     revision = before.revision + 1
-    assert decision.status is not None  # noqa: S101 -- an undecided run says nothing
-    run.said = Said(revision, decision.status, decision.causes, decision.absent)
     topic, partition, offset = source
     closed = is_closed(run, now)
     event_ids = {
-        node: [entry.event_id for entry in occurrences.counted]
-        for node, occurrences in run.nodes.items()
+        node: [entry.event_id for entry in node_events.counted]
+        for node, node_events in run.nodes.items()
     }
     return {
         "v": 1,
@@ -105,20 +110,27 @@ def state_verdict(
         "trigger": trigger,
         "opened_at_ns": run.opened_at,
         "decided_at_ns": now,
-        "closed": closed,
+        "window_closed": closed,
         "definition_version": run.pinned.version,
         "learned": any(
             node in run.nodes or node in run.owed for node in run.definition.learned_ids
         ),
-        "late": run.late,
-        "limit": rests_on_limit(run, decision.causes),
+        "reopened": run.reopened,
+        "script_limit": rests_on_limit(run, decision.causes),
         "source": {"topic": topic, "partition": partition, "offset": offset},
         "nodes": [
-            _read_node(run, node, decision, event_ids, closed=closed)
+            _node_reading(run, node, decision, event_ids, closed=closed)
             for node in run.definition.nodes.values()
         ],
-        "causes": [describe(run, key) for key in sorted(decision.causes)],
+        "causes": [build_cause(run, key) for key in sorted(decision.causes)],
     }
+
+
+def set_last_verdict(run: Run, decision: Decision) -> None:
+    """Store in the run that a decision was stated (R15)."""
+    assert decision.status is not None  # noqa: S101 -- an undecided run makes no verdict
+    revision = run.last_verdict.revision + 1
+    run.last_verdict = LastVerdict(revision, decision.status, decision.causes, decision.absent)
 
 
 def encode_verdict(verdict: dict[str, Any]) -> bytes:
@@ -130,23 +142,23 @@ def encode_verdict(verdict: dict[str, Any]) -> bytes:
 
 
 def _absence(run: Run, node_id: str) -> Literal["missing", "unreached"]:
-    return "missing" if deps_satisfied(run, run.definition.nodes[node_id]) else "unreached"
+    return "missing" if are_deps_satisfied(run, run.definition.nodes[node_id]) else "unreached"
 
 
-def _read_node(
+def _node_reading(
     run: Run, node: Node, decision: Decision, event_ids: dict[str, list[str]], *, closed: bool
 ) -> dict[str, Any]:
-    """Return how a node stands; `event_ids` are those of the counted events by node."""
+    """Return a node's part of the verdict; `event_ids` are those of the counted events by node."""
     node_id, deps = node.id, node.deps
-    occurrences = run.nodes.get(node_id, _ABSENT)
-    counted = occurrences.counted
+    node_events = run.nodes.get(node_id, _ABSENT)
+    counted = node_events.counted
     if counted and decision.status == "passed":
         status: str = "passed"
     else:
-        status = _node_status(run, node, occurrences, decision, closed=closed)
+        status = _node_status(run, node, node_events, decision, closed=closed)
     ids = event_ids.get(node_id, [])
-    if occurrences.others:
-        ids = [*ids, *(entry.event_id for entry in occurrences.others)]
+    if node_events.others:
+        ids = [*ids, *(entry.event_id for entry in node_events.others)]
     deadline = None if counted or node_id not in run.deadlines else deadline_of(run, node_id)
     return {
         "node": node_id,
@@ -160,29 +172,29 @@ def _read_node(
     }
 
 
-_ABSENT: Final = Occurrences()
+_ABSENT: Final = NodeEvents()
 
 
 def _node_status(
-    run: Run, node: Node, occurrences: Occurrences, decision: Decision, *, closed: bool
+    run: Run, node: Node, node_events: NodeEvents, decision: Decision, *, closed: bool
 ) -> str:
     if any(cause_node == node.id for cause_node, _ in decision.causes):
         return "failed"
-    if run.waiting and any(entry.event_id in run.waiting for entry in occurrences.entries()):
+    if run.waiting and any(entry.event_id in run.waiting for entry in node_events.entries()):
         return "waiting"
-    if occurrences.counted:
+    if node_events.counted:
         return "passed"
     if node.id in run.owed:
         return _absence(run, node.id) if closed else "pending"
-    if any(entry.standing == "excluded" for entry in occurrences.others):
+    if any(entry.standing == "excluded" for entry in node_events.others):
         return "excluded"
     return "skipped"
 
 
 def _latency_ms(run: Run, node: Node, first: Entry) -> float | None:
-    """Return the time from the dependency that came last to the node's first event; None where none came before it."""
+    """Return the time from the latest dependency to the node's first event; None if none came before it."""
     base_ts = first.base_ts
-    if base_ts is None or base_ts == first.ts:  # of itself, or of another at the same instant
+    if base_ts is None or base_ts == first.ts:  # its own, or that of another at the same instant
         base = base_of(run, node, first)
         if base is None or base is first:
             return None

@@ -1,11 +1,11 @@
-"""The stored form of a run, a JSON array (format 2).
+"""Stored form of a run: a JSON array (format 2).
 
     [2, source offset, wake_at or 0, forget_at, opened_at, opened offset, touched_at,
      definition version, last arrival, size, [entry, …], {what only some runs have}]
 
-Recovery reads the numbers in front: which of two records is newer, and when the run must be looked at. A run is decoded
-only when an event or an instant reaches it; flow and run id stand in its key. A worker's memory is full of it, so the
-instants behind `touched_at` count from `opened_at`. A later format gets a new first number, and this module reads all.
+Recovery reads only the header: which of two records is newer, and when the run must be looked at. A run is decoded
+when an event or an instant reaches it; flow and run id stand in its key. Stored runs fill a worker's memory, so the
+instants after `touched_at` count from `opened_at`. A later format gets a new first number; this module reads all.
 """
 
 from __future__ import annotations
@@ -15,23 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from schemas.encoding import encode_to_keep
+from schemas.renamed import rename_options
 from schemas.wire import Event
-from streams.engine.rules.dependencies import judge_dirty
-from streams.engine.rules.fast_path import restore_plainly
-from streams.engine.rules.owed import read_owed, read_timeouts
-from streams.engine.run.intake import apply_lessons
-from streams.engine.run.run import (
-    Deadline,
-    Entry,
-    Lesson,
-    Occurrences,
-    Run,
-    Said,
-    ScriptResult,
-    Standing,
-    Sticky,
-)
-from streams.engine.run.timers import Gap
+from streams.engine.rules.fast_path import restore_on_fast_path
+from streams.engine.rules.judging import judge_dirty
+from streams.engine.rules.owed import owed_nodes, refresh_timeouts
+from streams.engine.run.entries import Entry, NodeEvents, ScriptResult, Standing
+from streams.engine.run.intake import OPTIONS, apply_lessons
+from streams.engine.run.run import Deadline, LastVerdict, PermanentCause, Run, RunLesson
+from streams.engine.run.timers import Outage
 
 if TYPE_CHECKING:
     from streams.engine.definitions.registry import Definitions
@@ -44,16 +36,16 @@ _STANDINGS: Final[tuple[Standing, ...]] = ("counted", "excluded", "undecided", "
 _CODES: Final[dict[Standing | None, int]] = {
     standing: code for code, standing in enumerate(_STANDINGS)
 }
-_STANDING_BITS, _STAMPED, _SKEWED, _LITERAL = 3, 4, 8, 16
+_STANDING_BITS, _STAMPED, _SKEWED, _EXCLUDED_BY_CLIENT = 3, 4, 8, 16
 
 
 class Header(NamedTuple):
-    """What recovery needs to know of a stored run."""
+    """Header of a stored run: all that recovery reads."""
 
     offset: int
     """Offset of the last record of the events topic that changed it."""
     wake_at: int
-    """When it must be looked at; 0 if only events can change it."""
+    """Next instant at which it must be looked at; 0 if only events can change it."""
     forget_at: int
     opened_at: int
     opened_offset: int
@@ -61,7 +53,7 @@ class Header(NamedTuple):
 
 
 def read_header(value: bytes) -> Header:
-    """Return the header of a stored run; raises ValueError for bytes that are none, or of a later format."""
+    """Return the header of a stored run; raises ValueError for other bytes or a later format."""
     return Header(*map(int, _header_fields(value)[:_HEADER_FIELDS]))
 
 
@@ -79,7 +71,7 @@ def state_offset(value: bytes) -> int:
 
 
 def _header_fields(value: bytes) -> list[bytes]:
-    """Return the numbers of the header but for the first; of format 2, what is behind them too."""
+    """Return the numbers of the header after the format; of format 2, the rest of the bytes too."""
     if value.startswith(_MARK):
         return value[len(_MARK) :].split(b",", _HEADER_FIELDS)
     if value.startswith(_MARK_1):
@@ -88,7 +80,7 @@ def _header_fields(value: bytes) -> list[bytes]:
 
 
 def encode_run(run: Run) -> bytes:
-    """Return the stored form of a run that waits for no script."""
+    """Return the stored form of a run; no script call of it may be pending."""
     opened_at = run.opened_at
     return encode_to_keep(
         (
@@ -109,19 +101,19 @@ def encode_run(run: Run) -> bytes:
 
 
 def _encode_rest(run: Run) -> dict[str, Any]:
-    """Return what only some runs have."""
+    """Return the parts that only some runs have."""
     rest: dict[str, Any] = {}
-    said = run.said
-    if said.revision:
-        causes = sorted(said.causes) if said.causes else []
-        absent = sorted(said.absent) if said.absent else []
-        rest["said"] = (said.revision, said.status, causes, absent)
+    last = run.last_verdict
+    if last.revision:
+        causes = sorted(last.causes) if last.causes else []
+        absent = sorted(last.absent) if last.absent else []
+        rest["said"] = (last.revision, last.status, causes, absent)
     moved = {
-        node: occurrences.version
-        for node, occurrences in run.nodes.items()
-        if occurrences.version != len(occurrences.counted)
+        node: node_events.version
+        for node, node_events in run.nodes.items()
+        if node_events.version != len(node_events.counted)
     }
-    if moved:  # The answers of scripts name the versions that they saw.
+    if moved:  # Script results name the versions that they saw.
         rest["versions"] = moved
     if run.deadlines:
         opened_at = run.opened_at
@@ -129,25 +121,25 @@ def _encode_rest(run: Run) -> dict[str, Any]:
             node: (deadline.value_ns - opened_at, deadline.at_ns - opened_at, deadline.origin)
             for node, deadline in run.deadlines.items()
         }
-    if run.late or run.stamped or run.grew:
-        rest["flags"] = [run.late, run.stamped, run.grew]
+    if run.reopened or run.stamped_at_flush or run.learned_here:
+        rest["flags"] = [run.reopened, run.stamped_at_flush, run.learned_here]
     if run.lessons:
         rest["lessons"] = {node: lesson.stated for node, lesson in run.lessons.items()}
-    if run.gaps:
-        rest["gaps"] = [tuple(gap) for gap in run.gaps]
+    if run.outages:
+        rest["gaps"] = [tuple(outage) for outage in run.outages]
     if run.unknown:
         rest["unknown"] = run.unknown
-    if run.sticky:
-        rest["sticky"] = [[*key, *cause] for key, cause in run.sticky.items()]
+    if run.permanent:
+        rest["sticky"] = [[*key, *cause] for key, cause in run.permanent.items()]
     return rest
 
 
 def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:
-    """Return the run of a stored form, judged as it was.
+    """Return the run of a stored form, with the judgement that it had.
 
     Raises:
-        ValueError: the bytes are no stored run, or of a later format.
-        InvalidDefinition: the version that judges it was never published.
+        ValueError: the bytes are not a stored run, or of a later format.
+        InvalidDefinition: the version that judges it is unknown.
     """
     fields = orjson.loads(value) if value.startswith(_MARK) else _read_format_1(value)
     _, offset, wake_at, forget_at, opened_at, opened_offset, touched_at, *body = fields
@@ -169,46 +161,50 @@ def decode_run(key: bytes, value: bytes, definitions: Definitions) -> Run:
 
 
 def _decode_rest(run: Run, rest: dict[str, Any]) -> None:
-    run.late, run.stamped, run.grew = rest.get("flags", (False, False, False))
-    run.gaps = [Gap(*gap) for gap in rest.get("gaps", ())]
+    run.reopened, run.stamped_at_flush, run.learned_here = rest.get("flags", (False, False, False))
+    run.outages = [Outage(*stored) for stored in rest.get("gaps", ())]
     run.unknown = rest.get("unknown", {})
-    run.sticky = {(node, kind): Sticky(*cause) for node, kind, *cause in rest.get("sticky", ())}
+    run.permanent = {
+        (node, kind): PermanentCause(*cause) for node, kind, *cause in rest.get("sticky", ())
+    }
     if "said" in rest:
         revision, status, causes, absent = rest["said"]
-        run.said = Said(revision, status, _pairs(causes), _pairs(absent))
+        run.last_verdict = LastVerdict(revision, status, _pairs(causes), _pairs(absent))
     run.lessons = {
-        node: Lesson({field: tuple(stated) for field, stated in lesson.items()})
+        node: RunLesson({field: tuple(stated) for field, stated in lesson.items()})
         for node, lesson in rest.get("lessons", {}).items()
     }
+    if OPTIONS in run.lessons:
+        run.lessons[OPTIONS] = RunLesson(rename_options(run.lessons[OPTIONS].stated))
 
 
 def _restore_entries(run: Run, stored: list[list[Any]], versions: dict[str, int]) -> None:
-    """Put the entries back where they were and read everything that follows from them."""
+    """Put the entries back in place and compute everything that follows from them."""
     if run.lessons:
         apply_lessons(run)
     for fields in stored:
         entry = _decode_entry(run, fields)
         run.entries[entry.event_id] = entry
-        occurrences = run.nodes.get(entry.node)
-        if occurrences is None:
-            occurrences = run.nodes[entry.node] = Occurrences()
+        node_events = run.nodes.get(entry.node)
+        if node_events is None:
+            node_events = run.nodes[entry.node] = NodeEvents()
         if entry.standing == "counted":
-            occurrences.count(entry)
+            node_events.count(entry)
         else:
-            occurrences.others.append(entry)
+            node_events.others.append(entry)
     for node, version in versions.items():
         run.nodes[node].version = version
-    if not restore_plainly(run):
+    if not restore_on_fast_path(run):
         for entry in run.entries.values():
             run.mark(entry.node, (entry,))
-        # What scripts said is stored, so nothing is asked; the causes are those that held when it was stored.
+        # Script results are stored, so nothing is called; the causes are those that held when it was stored.
         judge_dirty(run, run.touched_at)
-    run.owed = read_owed(run)
-    read_timeouts(run)
+    run.owed = owed_nodes(run)
+    refresh_timeouts(run)
 
 
 def _encode_entry(entry: Entry, opened_at: int) -> tuple[Any, ...]:
-    # The keeper of definitions looks for a node right behind an event's id.
+    # The upkeep of definitions looks for a node right behind an event's id.
     head = (
         entry.event_id,
         entry.node,
@@ -216,9 +212,9 @@ def _encode_entry(entry: Entry, opened_at: int) -> tuple[Any, ...]:
         entry.arrival - opened_at,
         orjson.Fragment(entry.data),
         _CODES[entry.standing]
-        | _STAMPED * entry.stamped
+        | _STAMPED * entry.stamped_at_flush
         | _SKEWED * entry.skewed
-        | _LITERAL * entry.literal,
+        | _EXCLUDED_BY_CLIENT * entry.excluded_by_client,
     )
     filtered, validated = entry.filtered, entry.validated
     if filtered is None and validated is None and entry.admitted_at == entry.arrival:
@@ -234,8 +230,8 @@ def _decode_entry(run: Run, stored: list[Any]) -> Entry:
     event = Event(event_id, run.flow, node, run.run_id, ts, encode_to_keep(data))
     entry = Entry(event, ts, opened_at + arrival, skewed=bool(code & _SKEWED))
     entry.standing = _STANDINGS[code & _STANDING_BITS]
-    entry.stamped = bool(code & _STAMPED)
-    entry.literal = bool(code & _LITERAL)
+    entry.stamped_at_flush = bool(code & _STAMPED)
+    entry.excluded_by_client = bool(code & _EXCLUDED_BY_CLIENT)
     if scripts:
         admitted_at, filtered, validated = scripts
         entry.admitted_at = opened_at + admitted_at
@@ -259,7 +255,7 @@ def _decode_result(stored: list[Any] | None) -> ScriptResult | None:
 
 
 def _read_format_1(value: bytes) -> list[Any]:
-    """Return the array of format 2 for a state of format 1: a line of numbers, an object, instants all absolute."""
+    """Return the array of format 2 for a state of format 1: a line of numbers, an object, absolute instants."""
     header = read_header(value)
     body = orjson.loads(value[value.index(b"\n") + 1 :])
     opened_at = header.opened_at

@@ -1,4 +1,4 @@
-"""How an event enters a run: once, within its limits, with what it teaches (R2, R14, R19, R20, R22)."""
+"""Intake of an event into its run: duplicates, limits, unknown nodes, skew, lessons (R2, R14, R19, R20, R22)."""
 
 from __future__ import annotations
 
@@ -6,41 +6,33 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import orjson
 
-from streams.engine.definitions.definition import NODE_DEFAULTS, Definition, Given
-from streams.engine.run.run import (
-    ENTRY_BYTES,
-    MAX_STATE_BYTES,
-    SKEW_NS,
-    Entry,
-    Lesson,
-    Occurrences,
-    Run,
-    Sticky,
-    StickyKind,
-    text_bytes,
-)
+from streams.engine.definitions.node import NODE_DEFAULTS, Given
+from streams.engine.run.entries import ENTRY_BYTES, Entry, NodeEvents, text_bytes
+from streams.engine.run.run import MAX_STATE_BYTES, PermanentCause, PermanentKind, Run, RunLesson
+from streams.engine.run.timers import SKEW_NS
 
 if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason
     from schemas.wire import Event
+    from streams.engine.definitions.definition import Definition
 
 Reception = Literal[
     "accepted", "duplicate", "conflicting_event", "unknown_node", "too_many_events", "too_large"
 ]
 OPTIONS: Final = ""
-"""The place of the flow options among a run's lessons."""
+"""Key of the flow options among a run's lessons."""
 _SHOWN_ONLY: Final = frozenset({"description", "additional_meta"})
-"""Fields that no judgement reads: a service that changes them with every call does not teach anything by it."""
+"""Fields that no rule reads: a service that changes them with every call teaches nothing."""
 _LESSON_BYTES: Final = 60
-"""What a lesson costs in the encoded state beside its value and the id of its event, at the most."""
+"""Upper bound of a lesson's size in the encoded state beside its value and the id of its event."""
 _NODE_BYTES: Final = 120
-"""What a node's first event costs beside its name, which stands in lessons, versions, deadlines and causes."""
+"""Size that a node's first event adds beside its name, which stands in lessons, versions, deadlines and causes."""
 _NODES_NAMED: Final = 10
-"""How many nodes a message lists: one who mistyped a name sees which there are, a hundred are no help."""
+"""Nodes that a message lists: enough to spot a mistyped name."""
 
 
 class Received(NamedTuple):
-    """What became of an event: how it was received and, where it was turned away, why."""
+    """Result of an intake: how the event was received and, if it was refused, why."""
 
     reception: Reception
     refusal: tuple[DeadLetterReason, str] | None = None
@@ -50,7 +42,7 @@ _ACCEPTED: Final = Received("accepted")
 
 
 def receive(run: Run, event: Event, now: int, recorded_at: int) -> Received:
-    """Let an event into its run at the stream clock `now`; `recorded_at` is the timestamp of its record."""
+    """Take an event into its run at stream time `now`; `recorded_at` is the timestamp of its record."""
     known = run.entries.get(event.event_id)
     if known is not None or event.event_id in run.unknown:
         same = (
@@ -66,14 +58,14 @@ def receive(run: Run, event: Event, now: int, recorded_at: int) -> Received:
     run.size_bytes += size
     if event.node not in run.definition.nodes and run.definition.options.closed:
         run.unknown[event.event_id] = event.node
-        _add_sticky(run, event, "unknown_node", _unknown_node(run, event.node))
+        _add_permanent(run, event, "unknown_node", _unknown_node(run, event.node))
         return Received("unknown_node")
     _enter(run, event, now, recorded_at)
     return _ACCEPTED
 
 
 def _refuse(run: Run, event: Event, size: int) -> Received | None:
-    """Turn an event away that the run has no room for; the run says so once (R20)."""
+    """Refuse an event that the run has no room for; the first one also adds a permanent cause (R20)."""
     limit = run.definition.max_events
     if len(run) >= limit:
         reason: Literal["too_many_events", "too_large"] = "too_many_events"
@@ -86,14 +78,14 @@ def _refuse(run: Run, event: Event, size: int) -> Received | None:
     else:
         return None
     message = f"{event.node}: {message}; events beyond it are dead letters"
-    if all(kind != reason for _, kind in run.sticky):
-        _add_sticky(run, event, reason, message)
+    if all(kind != reason for _, kind in run.permanent):
+        _add_permanent(run, event, reason, message)
     return Received(reason, (reason, message))
 
 
-def _add_sticky(run: Run, event: Event, kind: StickyKind, message: str) -> None:
-    if (event.node, kind) not in run.sticky:
-        run.sticky[event.node, kind] = Sticky(message, event.event_id)
+def _add_permanent(run: Run, event: Event, kind: PermanentKind, message: str) -> None:
+    if (event.node, kind) not in run.permanent:
+        run.permanent[event.node, kind] = PermanentCause(message, event.event_id)
         run.size_bytes += len(message) + ENTRY_BYTES
 
 
@@ -107,7 +99,7 @@ def _unknown_node(run: Run, node: str) -> str:
 
 
 def size_of(run: Run, event: Event) -> int:
-    """Return what an event adds to the encoded state of its run, at the most (R20)."""
+    """Return the most that an event can add to the encoded state of its run (R20)."""
     id_bytes = text_bytes(event.event_id)
     size = ENTRY_BYTES + len(event.data) + id_bytes + len(event.node)
     if event.node not in run.nodes:
@@ -123,10 +115,10 @@ def _enter(run: Run, event: Event, now: int, recorded_at: int) -> None:
     teaches = event.teaches is not None and event.teaches != run.pinned.nothing_new.get(event.node)
     if teaches or event.options is not None or event.node not in run.definition.nodes:
         _teach(run, event, entry)
-    run.stamped = run.stamped or event.stamped
+    run.stamped_at_flush = run.stamped_at_flush or event.stamped
     run.entries[event.event_id] = entry
     if event.node not in run.nodes:
-        run.nodes[event.node] = Occurrences()
+        run.nodes[event.node] = NodeEvents()
     run.mark(event.node, (entry,))
 
 
@@ -134,7 +126,7 @@ def _enter(run: Run, event: Event, now: int, recorded_at: int) -> None:
 
 
 def _teach(run: Run, event: Event, entry: Entry) -> None:
-    """Take what the event says of its node and flow, as far as the pinned definition does not say it already."""
+    """Learn what the event states of its node and flow beyond the pinned definition."""
     pinned = run.pinned
     node_news = _news_of_node(pinned, event.node, event.teaches or {})
     option_news = {
@@ -146,19 +138,21 @@ def _teach(run: Run, event: Event, entry: Entry) -> None:
     }
     changed = False
     if node_news or event.node not in run.definition.nodes:
-        lesson = run.lessons.setdefault(event.node, Lesson({}))
+        lesson = run.lessons.setdefault(event.node, RunLesson({}))
         changed = lesson.learn(node_news, entry) or event.node not in run.definition.nodes
     elif event.teaches is not None:
         pinned.nothing_new[event.node] = event.teaches
     if option_news:
-        changed = run.lessons.setdefault(OPTIONS, Lesson({})).learn(option_news, entry) or changed
+        changed = (
+            run.lessons.setdefault(OPTIONS, RunLesson({})).learn(option_news, entry) or changed
+        )
     if changed:
-        run.grew = True
+        run.learned_here = True
         apply_lessons(run)
 
 
 def _news_of_node(pinned: Definition, node: str, given: Given) -> dict[str, Any]:
-    """Return the fields that differ from the pinned definition; the published ones are not open to learning."""
+    """Return the fields that differ from the pinned definition; published fields cannot be learned."""
     known = pinned.nodes.get(node)
     if known is None:
         return dict(given)
@@ -174,7 +168,7 @@ def _news_of_node(pinned: Definition, node: str, given: Given) -> dict[str, Any]
 
 
 def apply_lessons(run: Run) -> None:
-    """Give the run the definition that its lessons make, and mark whatever that may judge otherwise."""
+    """Give the run the definition that its lessons make, and mark its entries to be judged by it."""
     before = run.definition
     nodes = {
         node: {"id": node, **lesson.given()}
@@ -183,11 +177,11 @@ def apply_lessons(run: Run) -> None:
     }
     options = run.lessons[OPTIONS].given() if OPTIONS in run.lessons else {}
     run.definition = run.pinned.taught(nodes, options)
-    for node_id, occurrences in run.nodes.items():
+    for node_id, node_events in run.nodes.items():
         was, now = before.nodes.get(node_id), run.definition.nodes[node_id]
-        for entry in occurrences.entries():
+        for entry in node_events.entries():
             if was is None or (was.deps, was.filter) != (now.deps, now.filter):
                 entry.filtered = None
             if was is None or (was.deps, was.validator) != (now.deps, now.validator):
                 entry.validated = None
-        run.mark(node_id, occurrences.entries())
+        run.mark(node_id, node_events.entries())

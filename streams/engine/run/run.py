@@ -1,168 +1,40 @@
-"""Rule 1: what a run is, and how an event enters it, stands here; no Kafka, no clock of our own, no await.
+"""A run: what came, what was said about it, and what is read from both.
 
-A `Run` holds what came (its entries, in order of happening per node) and what was said. Everything else — what an
-event depends on, what is owed, when something falls due — is read from that by the rules next door, at an instant
-that the caller names:
-
-    an event comes     → intake.py (R2, R20, R22), what it teaches (R14)
-                       → dependencies.py judges it and the entries that it touches (R4 to R9)
-    either way         → absences.py reads what is owed and until when (R10, R11), verdicts.py decides (R12, R15)
-    an instant passes  → verdicts.py decides anew
+A `Run` stores its entries (`entries.py`) and its last verdict. All else follows from these at an instant that the
+caller names: what an event depends on, what is owed, when something falls due. The attributes that hold such readings
+are refreshed by the commands of the rules and are never encoded. `streams/engine/__init__.py` tells who may write what.
 
 Instants are nanoseconds since the epoch, as everywhere in the engine.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from mypy_extensions import mypyc_attr
 
+from streams.engine.run.entries import in_time
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from schemas.wire import Event
-    from streams.engine.definitions.definition import Definition, Given
-    from streams.engine.run.timers import Gap
+    from streams.engine.definitions.definition import Definition
+    from streams.engine.definitions.node import Given
+    from streams.engine.run.entries import Entry, EntryCause, NodeEvents
+    from streams.engine.run.timers import Outage
 
-Standing = Literal["counted", "excluded", "undecided", "refused"]
-"""What its filter made of an event (R4): `undecided` is "not yet", `refused` is a filter error."""
-EntryCause = Literal[
-    "validator", "validator_error", "filter_error", "dependency", "order", "late", "definition"
-]
-
-SKEW_NS: Final = 300_000_000_000
-"""How far a producer's clock may run ahead of the log (R22)."""
 MAX_STATE_BYTES: Final = 900 * 1024
-"""The most that the state of one run may take (R20)."""
-ENTRY_BYTES: Final = 220
-"""What an entry costs in the encoded state beside its data and id, at the most."""
-
-
-def text_bytes(text: str) -> int:
-    """Return what a text takes in the encoded state, but for escapes."""
-    return len(text) if text.isascii() else len(text.encode())
-
-
-_happened: Final = attrgetter("ts", "event_id")
-
-
-@mypyc_attr(acyclic=True)
-class ScriptResult:
-    """What a script said of which context: `seen` are the versions of the dependencies' occurrences that it saw."""
-
-    __slots__ = ("detail", "outcome", "seen")
-
-    def __init__(self, seen: tuple[int, ...], outcome: str, detail: str) -> None:
-        self.seen = seen
-        self.outcome = outcome
-        self.detail = detail
-
-
-@mypyc_attr(acyclic=True)
-class Entry:
-    """One accepted event of a run, and how it is judged so far."""
-
-    __slots__ = (
-        "admitted_at",
-        "arrival",
-        "base_stamped",
-        "base_ts",
-        "causes",
-        "data",
-        "event_id",
-        "filtered",
-        "literal",
-        "node",
-        "skewed",
-        "stamped",
-        "standing",
-        "ts",
-        "validated",
-    )
-
-    def __init__(self, event: Event, ts: int, arrival: int, *, skewed: bool) -> None:
-        self.event_id = event.event_id
-        self.node = event.node
-        self.ts = ts
-        self.arrival = arrival
-        self.data = event.data
-        self.stamped = event.stamped
-        self.skewed = skewed
-        self.literal = event.excluded
-        """The caller itself excluded it: no filter is asked."""
-        self.standing: Standing | None = None
-        self.admitted_at = arrival
-        """When the wait for its dependencies began: its arrival, or when its filter let it through (R7)."""
-        self.base_ts: int | None = None
-        """`ts` of the event from which its time runs (R9): one of a dependency, or itself where all are after it."""
-        self.base_stamped = False
-        """Whether that one was stamped by its client at sending (R25)."""
-        self.filtered: ScriptResult | None = None
-        self.validated: ScriptResult | None = None
-        self.causes: tuple[EntryCause, ...] = ()
-
-    def run_from(self, base: Entry | None) -> None:
-        """Let its time run from an event, perhaps itself; None where it has no time limit, or waits (R9)."""
-        if base is None:
-            self.base_ts, self.base_stamped = None, False
-        else:
-            self.base_ts, self.base_stamped = base.ts, base.stamped
-
-    def same_content(self, event: Event) -> bool:
-        """Tell whether an event with this id says what the first one said (R2)."""
-        return (
-            self.node == event.node
-            and self.data == event.data
-            and (self.ts == event.ts or self.skewed)
-        )
-
-
-@mypyc_attr(acyclic=True)
-class Occurrences:
-    """The events of one node in one run. `version` grows whenever what its dependants can see of it changes."""
-
-    __slots__ = ("counted", "others", "version")
-
-    def __init__(self, first: Entry | None = None) -> None:
-        self.counted: list[Entry] = [] if first is None else [first]
-        self.others: list[Entry] = []
-        self.version = len(self.counted)
-
-    def count(self, entry: Entry) -> None:
-        """Insert a counted entry at its place in time."""
-        counted = self.counted
-        if not counted or _happened(counted[-1]) < _happened(entry):
-            counted.append(entry)
-        else:
-            insort(counted, entry, key=_happened)
-        self.version += 1
-
-    def discount(self, entry: Entry) -> None:
-        """Take an entry out of the counted ones."""
-        del self.counted[self.index(entry)]
-        self.version += 1
-
-    def index(self, entry: Entry) -> int:
-        """Return the place of a counted entry."""
-        return bisect_left(self.counted, _happened(entry), key=_happened)
-
-    def entries(self) -> Iterator[Entry]:
-        """Every event of the node, counted or not."""
-        yield from self.counted
-        yield from self.others
+"""Largest encoded state of one run (R20)."""
 
 
 @mypyc_attr(acyclic=True)
 class Deadline:
-    """Until when a node without event is waited for (R10).
+    """Instant until which a node without event is awaited (R10).
 
     Attributes:
         value_ns: base + timeout.
-        at_ns: the same, but never before the record by which it came to be or got this value.
-        origin: the node whose event it runs from, for people.
+        at_ns: the same, but not before the arrival of the record that set or moved it.
+        origin: the node whose event gives the base, for people.
     """
 
     __slots__ = ("at_ns", "origin", "value_ns")
@@ -174,8 +46,8 @@ class Deadline:
 
 
 @mypyc_attr(acyclic=True)
-class Said:
-    """The last verdict, as far as the next one is compared with it (R15)."""
+class LastVerdict:
+    """Fields of the last verdict that the next one is compared with (R15)."""
 
     __slots__ = ("absent", "causes", "revision", "status")
 
@@ -192,12 +64,12 @@ class Said:
         self.absent = absent
 
 
-SILENT: Final = Said(0, "", frozenset(), frozenset())
+NO_VERDICT: Final = LastVerdict(0, "", frozenset(), frozenset())
 
-StickyKind = Literal["unknown_node", "too_many_events", "too_large"]
+PermanentKind = Literal["unknown_node", "too_many_events", "too_large"]
 
 
-class Sticky(NamedTuple):
+class PermanentCause(NamedTuple):
     """A cause that no later event takes back (R15): its message and the event that brought it."""
 
     message: str
@@ -206,9 +78,35 @@ class Sticky(NamedTuple):
 
 @mypyc_attr(acyclic=True)
 class Run:
-    """One execution of a flow: what came, and what was said about it."""
+    """One execution of a flow.
+
+    Attributes, stored:
+        pinned: the version of the definitions topic that judges the run (R17).
+        lessons: node → what its own events teach (R14).
+        learned_here: True if the definition grew by this run's events.
+        reopened: True if an earlier run of this id may have been forgotten (R21).
+        stamped_at_flush: True if its client stamped an event when it sent the batch (R25).
+        offset: of the last record that changed this state.
+        touched_at: instant up to which everything due has been judged.
+        wake_at: next instant that can change the verdict; None if only events can (R10, R11).
+        forget_at: instant at which the state is removed if nothing comes (R21); valid while `wake_at` is None.
+        unknown: event id → node, for events of nodes that a closed flow does not have (R19).
+        permanent: node and kind → a cause that stays (R15).
+        deadlines: node → its deadline, with the instant that it was set at (R10).
+
+    Attributes, read from these and never encoded:
+        definition: `pinned` plus what the run's own events teach.
+        nodes: node → its events.
+        owed: nodes that must still get a counted event.
+        waiting: event id → entry whose dependencies are not satisfied (R7).
+        conditional: event id → entry that is satisfied only while an absent dependency may be skipped (R7).
+        failing: node and kind → the entries that are its cause.
+        timeouts: node → instant at which its absence becomes a timeout (R10).
+        dirty: node → the entries that must be judged again, by event id.
+    """
 
     __slots__ = (
+        "conditional",
         "deadlines",
         "definition",
         "dirty",
@@ -216,24 +114,23 @@ class Run:
         "failing",
         "flow",
         "forget_at",
-        "gaps",
-        "grew",
         "key",
         "last_arrival",
-        "late",
-        "leaning",
+        "last_verdict",
+        "learned_here",
         "lessons",
         "nodes",
         "offset",
         "opened_at",
         "opened_offset",
+        "outages",
         "owed",
+        "permanent",
         "pinned",
+        "reopened",
         "run_id",
-        "said",
         "size_bytes",
-        "stamped",
-        "sticky",
+        "stamped_at_flush",
         "timeouts",
         "touched_at",
         "unknown",
@@ -250,69 +147,57 @@ class Run:
         opened_at: int,
         offset: int,
     ) -> None:
+        # Stored.
         self.flow = flow
         self.run_id = run_id
         self.key = key
         self.opened_at = opened_at
         self.opened_offset = offset
         self.pinned = definition
-        """The version of the definitions topic (R17); `definition` is that plus what the run's own events teach."""
-        self.definition = definition
-        self.lessons: dict[str, Lesson] = {}
-        self.grew = False
-        """Whether the definition grew by this run's events (R14)."""
-        self.late = False
-        self.stamped = False
-        """Whether an event was stamped by its client at sending (R25)."""
+        self.lessons: dict[str, RunLesson] = {}
+        self.learned_here = False
+        self.reopened = False
+        self.stamped_at_flush = False
         self.offset = -1
-        """Offset of the last record that changed this state."""
         self.touched_at = opened_at
-        """The instant up to which everything due has been judged."""
         self.wake_at: int | None = None
-        """The next instant that can change what is said; None when only events can (R10, R11)."""
         self.forget_at = 0
-        """When the state is removed, if nothing comes; of meaning while there is no `wake_at` (R21)."""
         self.last_arrival = opened_at
-        self.gaps: list[Gap] = []
-        self.nodes: dict[str, Occurrences] = {}
+        self.outages: list[Outage] = []
         self.entries: dict[str, Entry] = {}
         self.unknown: dict[str, str] = {}
-        """Events of nodes that a closed flow does not have: event id → node (R19)."""
-        self.sticky: dict[tuple[str, str], Sticky] = {}
-        self.said = SILENT
+        self.permanent: dict[tuple[str, str], PermanentCause] = {}
+        self.last_verdict = NO_VERDICT
         self.size_bytes = 0
         self.deadlines: dict[str, Deadline] = {}
-        # Read from the above, again and again; never encoded.
+        # Read from the above.
+        self.definition = definition
+        self.nodes: dict[str, NodeEvents] = {}
         self.owed: tuple[str, ...] = ()
         self.waiting: dict[str, Entry] = {}
-        """Entries whose dependencies are not satisfied, by event id."""
         self.failing: dict[tuple[str, str], list[Entry]] = {}
-        """Node and kind → the entries that are its cause."""
         self.timeouts: dict[str, int] = {}
-        """Node → the instant at which its absence becomes a timeout (R10)."""
-        self.leaning: dict[str, Entry] = {}
-        """Entries that are satisfied because an absent dependency may be skipped, which may change (R7)."""
+        self.conditional: dict[str, Entry] = {}
         self.dirty: dict[str, dict[str, Entry]] = {}
-        """Node → the entries that must be judged again, by event id."""
 
     def __len__(self) -> int:
-        """Return how many events were accepted."""
+        """Return the number of accepted events."""
         return len(self.entries) + len(self.unknown)
 
     def first(self) -> Entry | None:
-        """Return the counted event that happened first."""
+        """Return the earliest counted event."""
         firsts = [
-            occurrences.counted[0] for occurrences in self.nodes.values() if occurrences.counted
+            node_events.counted[0] for node_events in self.nodes.values() if node_events.counted
         ]
-        return min(firsts, key=_happened, default=None)
+        return min(firsts, key=in_time, default=None)
 
     def came(self, node: str) -> bool:
-        """Tell whether the node has a counted event."""
-        occurrences = self.nodes.get(node)
-        return occurrences is not None and bool(occurrences.counted)
+        """Return True if the node has a counted event."""
+        node_events = self.nodes.get(node)
+        return node_events is not None and bool(node_events.counted)
 
     def set_causes(self, entry: Entry, causes: tuple[EntryCause, ...]) -> None:
-        """Replace the causes of an entry, and keep the index by node and kind."""
+        """Replace the causes of an entry and update `failing`."""
         if causes == entry.causes:
             return
         for kind in entry.causes:
@@ -325,7 +210,7 @@ class Run:
         entry.causes = causes
 
     def mark(self, node: str, entries: Iterable[Entry]) -> None:
-        """Note that these entries of a node must be judged again."""
+        """Mark entries of a node to be judged again."""
         dirty = self.dirty.get(node)
         if dirty is None:
             dirty = self.dirty[node] = {}
@@ -333,8 +218,8 @@ class Run:
             dirty[entry.event_id] = entry
 
 
-class Lesson(NamedTuple):
-    """What this run's events teach of one node (or, under the empty id, of the options): field → who said it last.
+class RunLesson(NamedTuple):
+    """Fields that this run's events teach of one node (under the empty id: of the options), with who stated each last.
 
     The latest `(ts, event_id)` that states a field wins, so that the order of arrival does not matter (R3).
     """
@@ -342,7 +227,7 @@ class Lesson(NamedTuple):
     stated: dict[str, tuple[int, str, Any]]
 
     def learn(self, given: Given, entry: Entry) -> bool:
-        """Take what an event states; tell whether anything is new."""
+        """Take what an event states; return True if anything is new."""
         changed = False
         for field, value in given.items():
             last = self.stated.get(field)

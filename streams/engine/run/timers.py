@@ -1,4 +1,4 @@
-"""When things fall due: in whole milliseconds, later after an outage, by a wheel that wakes runs (R13, R27)."""
+"""Due instants: rounded to whole milliseconds, moved by outages, kept in a wheel that wakes runs (R13, R25, R27)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Final, NamedTuple
 from schemas.units import NS_PER_MS
 
 OUTAGE_NS: Final = 2_000_000_000
-"""A due instant that no record passed within this time: nobody could write the log (R27)."""
+"""Gap after a due instant from which the log counts as unwritable (R27)."""
 OUTAGE_GRACE_NS: Final = 10_000_000_000
-"""How long producers may take to send what they held through an outage (R27)."""
+"""Time for producers to send what they held through an outage (R27)."""
+STAMPED_LATE_NS: Final = 6_000 * NS_PER_MS
+"""Least grace, tolerance and added time for events that clients stamp when they flush (R25)."""
+SKEW_NS: Final = 300_000_000_000
+"""Furthest that a producer's clock may run ahead of the log (R22)."""
 
 
-class Gap(NamedTuple):
-    """A stretch of the log without a record: instants after `start_ns` met the record at `end_ns` first."""
+class Outage(NamedTuple):
+    """A stretch without a record: the first record to pass an instant after `start_ns` was the one at `end_ns`."""
 
     start_ns: int
     end_ns: int
@@ -25,25 +29,24 @@ def ceil_ms(instant_ns: int) -> int:
     return instant_ns + -instant_ns % NS_PER_MS
 
 
-def due(instant_ns: int, gaps: list[Gap]) -> int:
-    """Return when an instant fires: rounded up, and moved behind each outage that swallowed it (R27)."""
+def due(instant_ns: int, outages: list[Outage]) -> int:
+    """Return when an instant fires: rounded up, and moved past each outage that it fell into (R27)."""
     instant_ns = ceil_ms(instant_ns)
-    for start_ns, end_ns in gaps:
+    for start_ns, end_ns in outages:
         if start_ns < instant_ns < end_ns - OUTAGE_NS:
             instant_ns = end_ns + OUTAGE_GRACE_NS
     return instant_ns
 
 
 Waking = tuple[int, int, bytes]
-"""A run to look at: when, the offset at which it opened, and its state key; runs due at the same instant come in the
-order in which they opened (R15)."""
+"""A run to look at: instant, offset at which it opened, state key; so runs due at one instant sort by opening (R15)."""
 
 
 class Wheel:
-    """The runs of a partition by the instant at which they must be looked at.
+    """Runs of a partition, by the instant at which each must be looked at.
 
-    An entry is a promise to look, not to fire: when a run's due instant moves back its entry stays, and whoever takes
-    it looks at the run and puts it in again. So an event, which nearly always moves the window, costs nothing here.
+    An entry is a reminder to look, not to fire: when a run's due instant moves back, its entry stays, and whoever takes
+    it looks at the run and schedules it again. So an event, which nearly always moves the window, costs nothing here.
     """
 
     def __init__(self) -> None:
@@ -54,7 +57,7 @@ class Wheel:
         return len(self._earliest)
 
     def schedule(self, waking: Waking) -> None:
-        """Make sure that the run is looked at by then."""
+        """Have the run looked at by then."""
         due_ns, _, key = waking
         earliest = self._earliest.get(key)
         if earliest is None or due_ns < earliest:

@@ -1,7 +1,7 @@
 """The language CEL, run by Google's C++ implementation in a sandbox process of ours.
 
 It bounds the steps of an expression, but not its memory, and crashes on some deep structures: see
-`sandbox_process.cel_interpreter` for what runs there.
+`sandbox_process/cel_interpreter.py` for what runs there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The language JavaScript, run by QuickJS in a sandbox process of ours.
 
 It bounds time and memory, but for some built-in functions, and its wrapper is not safe to use from
-threads: see `sandbox_process.javascript_interpreter` for what runs there.
+threads: see `sandbox_process/javascript_interpreter.py` for what runs there.
 """
 
 from __future__ import annotations

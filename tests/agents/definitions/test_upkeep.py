@@ -8,7 +8,7 @@ import orjson
 
 from schemas.ids import state_key
 from schemas.topics import EVENTS
-from streams.agents.definitions.upkeep import LOG_KEPT_NS, DefinitionsKeeper
+from streams.agents.definitions.upkeep import LOG_KEPT_NS, DefinitionsUpkeep
 from streams.engine.definitions.history import DAY_NS
 from streams.kafka.rows import OutRecord
 from tests.engine.driver import START_NS, Log, event
@@ -31,10 +31,10 @@ class Topic:
         self.written.append((topic, partition, listed))
         for record in listed:
             assert record.key is not None
-            self._log.definitions.add(record.key, record.value, self._log.clock_ns)
+            self._log.definitions.add(record.key, record.value, self._log.stream_time_ns)
 
 
-def _two_days_later(*, at_rest: bool) -> tuple[Log, Topic, DefinitionsKeeper]:
+def _two_days_later(*, at_rest: bool) -> tuple[Log, Topic, DefinitionsUpkeep]:
     """Return a learned flow of `a` and `b`, of which only `a` came in the last run."""
     log = Log()
     log.come(event("a", 0, options={"window_ms": 1_000}), event("b", 1))
@@ -46,20 +46,18 @@ def _two_days_later(*, at_rest: bool) -> tuple[Log, Topic, DefinitionsKeeper]:
     runs = [(key, run) for key, run in log.partition.runs.items() if key == state_key("f", "r2")]
     assert (log.live("f", "r2") is None) == at_rest
     topic = Topic(log)
-    keeper = DefinitionsKeeper(
-        "definitions", log.definitions, runs=lambda: runs, append=topic.append
-    )
-    return log, topic, keeper
+    upkeep = DefinitionsUpkeep("definitions", log.definitions, runs=lambda: runs, appender=topic)
+    return log, topic, upkeep
 
 
 async def _is_said_again(*, at_rest: bool) -> None:
-    log, topic, keeper = _two_days_later(at_rest=at_rest)
-    await keeper.look()
+    log, topic, upkeep = _two_days_later(at_rest=at_rest)
+    await upkeep.run_upkeep()
     ((name, partition, records),) = topic.written
     assert (name, partition) == ("definitions", 0)
     assert [record.key for record in records] == [b"f/a"]
     assert orjson.loads(records[0].value or b"")["since_ns"] == START_NS
-    await keeper.look()
+    await upkeep.run_upkeep()
     assert len(topic.written) == 1, "what was read back is not written again"
     assert set(log.definitions.at("f", START_NS + 31 * DAY_NS).learned) == {"a"}
 
@@ -74,9 +72,9 @@ async def test_a_node_that_came_in_a_closed_run_is_said_again():
 
 
 async def test_what_is_over_is_removed():
-    log, topic, keeper = _two_days_later(at_rest=False)
+    log, topic, upkeep = _two_days_later(at_rest=False)
     log.definitions.at("f", START_NS + 60 * DAY_NS)
-    await keeper.look()
+    await upkeep.run_upkeep()
     ((_, _, records),) = topic.written
     assert {record.key for record in records if record.value is None} >= {b"f/a", b"f/b"}
 
@@ -85,8 +83,8 @@ async def test_where_nothing_is_due_nothing_is_written():
     log = Log()
     log.come(event("a", 0))
     topic = Topic(log)
-    keeper = DefinitionsKeeper("definitions", log.definitions, runs=list, append=topic.append)
-    await keeper.look()
+    upkeep = DefinitionsUpkeep("definitions", log.definitions, runs=list, appender=topic)
+    await upkeep.run_upkeep()
     assert topic.written == []
 
 

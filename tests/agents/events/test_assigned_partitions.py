@@ -8,7 +8,7 @@ import faust
 import pytest
 from faust.types import TP
 
-from streams.agents.events.assigned_partitions import Owners
+from streams.agents.events.assigned_partitions import AssignedPartitions
 from streams.engine.definitions.registry import Definitions
 from streams.errors import DulyError, UnreadableState
 from streams.faust_batches.run_table import RunTable
@@ -32,28 +32,30 @@ class Group:
             faust.App("app", store="memory://", autodiscover=False), name="runs", partitions=4
         )
         self.assigned: set[TP] = set()
-        around = Neighbours(self.log, definitions).surroundings()
-        self.owners = Owners(self.table, definitions, around, assigned=lambda: self.assigned)
+        context = Neighbours(self.log, definitions).context()
+        self.partitions = AssignedPartitions(
+            self.table, definitions, context, assigned=lambda: self.assigned
+        )
 
     @property
     def store(self) -> Any:
         return cast("Any", self.table).data
 
     async def rebalance(self, *partitions: int) -> None:
-        """Do as Faust does: settle, give up, let the store forget, recover, open."""
-        await self.owners.settle()
-        self.owners.close()
+        """Do as Faust does: drain, give up, let the store forget, recover, open."""
+        await self.partitions.drain()
+        self.partitions.close()
         topics = (self.table.changelog_topic_name, "events")
         self.assigned = {TP(topic, partition) for topic in topics for partition in partitions}
         await self.store.on_rebalance(self.assigned, set(), set())
-        self.owners.open()
+        self.partitions.open()
 
 
 @pytest.fixture
 async def group() -> AsyncGenerator[Group]:
     group = Group()
     yield group
-    group.owners.close()
+    group.partitions.close()
 
 
 def batch(partition: int, *nodes: str, offset: int = 0) -> Batch:
@@ -76,7 +78,7 @@ async def test_each_batch_goes_to_the_owner_of_its_partition(group: Group) -> No
     await group.rebalance(0, 3)
     batches = [batch(0, "pay", "ship"), batch(3, "pay", "ship")]
     for fetched in batches:
-        group.owners.deliver(fetched)
+        group.partitions.deliver(fetched)
         await fetched.done()
     partitions = [number for topic, number, _ in group.log.written if topic == "verdicts"]
     assert partitions == [0, 3]
@@ -85,9 +87,9 @@ async def test_each_batch_goes_to_the_owner_of_its_partition(group: Group) -> No
 async def test_a_batch_of_another_workers_partition_is_left_alone(group: Group) -> None:
     await group.rebalance(0)
     stray = batch(1, "pay", "ship")
-    group.owners.deliver(stray)
+    group.partitions.deliver(stray)
     ours = batch(0, "pay", "ship")
-    group.owners.deliver(ours)
+    group.partitions.deliver(ours)
     await ours.done()
     assert not stray.acknowledged.is_set()
     assert {number for _, number, _ in group.log.written} == {0}
@@ -96,11 +98,11 @@ async def test_a_batch_of_another_workers_partition_is_left_alone(group: Group) 
 async def test_a_partition_that_stays_goes_on_with_its_live_runs(group: Group) -> None:
     await group.rebalance(0)
     opened = batch(0, "pay")
-    group.owners.deliver(opened)
+    group.partitions.deliver(opened)
     await opened.done()
     await group.rebalance(0, 1)
     finished = batch(0, "ship", offset=10)
-    group.owners.deliver(finished)
+    group.partitions.deliver(finished)
     await finished.done()
     assert len(group.log.of("verdicts")) == 1
 
@@ -108,18 +110,18 @@ async def test_a_partition_that_stays_goes_on_with_its_live_runs(group: Group) -
 async def test_a_partition_given_up_with_work_under_way_is_read_anew(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.agents.events.assigned_partitions.SETTLE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("streams.agents.events.assigned_partitions.DRAIN_TIMEOUT_S", 0.01)
     await group.rebalance(0)
-    group.log.stop("changelog")
+    group.log.block("changelog")
     lost = batch(0, "pay", "ship")
-    group.owners.deliver(lost)
+    group.partitions.deliver(lost)
     await group.log.until(lambda: len(group.log.of("verdicts")) == 1)
     runs = group.store.runs(0)
     await group.rebalance(0)
     assert group.store.runs(0) is not runs
-    group.log.resume("changelog")
+    group.log.unblock("changelog")
     again = Batch(*lost.message.value)
-    group.owners.deliver(again)
+    group.partitions.deliver(again)
     await again.done()
     first, second = group.log.of("verdicts")
     assert first.value == second.value, "what is judged again is said again, word for word"
@@ -127,11 +129,11 @@ async def test_a_partition_given_up_with_work_under_way_is_read_anew(
 
 async def test_partitions_are_not_opened_over_work_under_way(group: Group) -> None:
     await group.rebalance(0)
-    group.log.stop("changelog")
-    group.owners.deliver(batch(0, "pay", "ship"))
+    group.log.block("changelog")
+    group.partitions.deliver(batch(0, "pay", "ship"))
     await group.log.until(lambda: len(group.log.of("verdicts")) == 1)
     with pytest.raises(DulyError, match="came anew"):
-        group.owners.open()
+        group.partitions.open()
 
 
 async def test_partitions_are_not_opened_on_states_that_cannot_be_read(group: Group) -> None:

@@ -1,4 +1,4 @@
-"""One partition and its owner: the real engine between a batch that comes and a log in memory."""
+"""One partition and its owner, where no log has a part; what it owes its log is in test_owner_on_logs.py."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ import orjson
 import pytest
 
 from schemas.v1.dead_letter import DeadLetter
-from streams.agents.events import owner as owner_module
-from streams.agents.events.decoder import CLOCK_HEADER
 from streams.agents.events.owner import PartitionOwner
 from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.engine.run.codec import state_offset
 from streams.engine.script_calls import ScriptAnswer
 from tests.support.kafka_records import event, record, run_on
 from tests.support.log_in_memory import Batch, Log, Neighbours
@@ -35,7 +32,7 @@ async def log() -> Log:
 
 
 @pytest.fixture
-async def around(log: Log) -> Neighbours:
+async def neighbours(log: Log) -> Neighbours:
     definitions = Definitions({})
     definitions.publish(SHOP)
     return Neighbours(log, definitions)
@@ -47,9 +44,9 @@ def runs() -> dict[bytes, Any]:
 
 
 @pytest.fixture
-async def owner(around: Neighbours, runs: dict[bytes, Any]) -> AsyncGenerator[PartitionOwner]:
-    partition = Partition("events", PARTITION, around.definitions, runs=runs)
-    owner = PartitionOwner(partition, around.surroundings(), remembered=lambda _offset: None)
+async def owner(neighbours: Neighbours, runs: dict[bytes, Any]) -> AsyncGenerator[PartitionOwner]:
+    partition = Partition("events", PARTITION, neighbours.definitions, runs=runs)
+    owner = PartitionOwner(partition, neighbours.context(), remembered=lambda _offset: None)
     owner.start()
     yield owner
     owner.close()
@@ -72,34 +69,6 @@ def verdicts(log: Log) -> list[dict[str, Any]]:
     return [orjson.loads(out.value or b"") for out in log.of("verdicts")]
 
 
-async def test_a_batch_becomes_a_verdict_and_a_state_and_is_acknowledged(
-    owner: PartitionOwner, log: Log, runs: dict[bytes, Any]
-) -> None:
-    batch = Batch(source("pay", 5), source("ship", 6))
-    owner.accept(batch)
-    await batch.done()
-    (verdict,) = verdicts(log)
-    assert (verdict["run_id"], verdict["status"], verdict["source"]["offset"]) == (RUN, "passed", 6)
-    assert log.of("verdicts")[0].key == RUN.encode()
-    (state,) = log.of("changelog")
-    assert state.value is not None
-    assert (state.key, state_offset(state.value)) == (f"shop\0{RUN}".encode(), 6)
-    assert set(runs) == {f"shop\0{RUN}".encode()}
-
-
-async def test_R20_garbage_becomes_a_dead_letter_and_the_stream_goes_on(
-    owner: PartitionOwner, log: Log
-) -> None:
-    garbage = record(b"\x00garbage", key=b"k", offset=6, partition=PARTITION)
-    batch = Batch(source("pay", 5), garbage, source("ship", 7))
-    owner.accept(batch)
-    await batch.done()
-    (letter,) = log.of("dead-letters")
-    about = DeadLetter.from_headers(letter.headers)
-    assert (about.reason, about.source_offset, letter.value) == ("not_json", 6, b"\x00garbage")
-    assert [verdict["status"] for verdict in verdicts(log)] == ["passed"]
-
-
 async def test_R20_an_event_that_its_run_has_no_room_for_is_a_dead_letter_too(
     log: Log, runs: dict[bytes, Any]
 ) -> None:
@@ -107,7 +76,7 @@ async def test_R20_an_event_that_its_run_has_no_room_for_is_a_dead_letter_too(
     definitions.publish(SHOP)
     neighbours = Neighbours(log, definitions)
     partition = Partition("events", PARTITION, definitions, runs=runs)
-    owner = PartitionOwner(partition, neighbours.surroundings(), remembered=lambda _: None)
+    owner = PartitionOwner(partition, neighbours.context(), remembered=lambda _: None)
     owner.start()
     batch = Batch(source("pay", 5), source("ship", 6))
     owner.accept(batch)
@@ -120,26 +89,26 @@ async def test_R20_an_event_that_its_run_has_no_room_for_is_a_dead_letter_too(
 
 
 async def test_while_scripts_are_out_later_batches_wait_and_then_follow(
-    around: Neighbours, log: Log, runs: dict[bytes, Any]
+    neighbours: Neighbours, log: Log, runs: dict[bytes, Any]
 ) -> None:
     validator = {"engine": "python", "script": "data['amount'] == 42"}
-    around.definitions.publish(
+    neighbours.definitions.publish(
         {"flow": "shop", "nodes": [{"id": "pay", "validator": validator}]}, timestamp_ns=1
     )
-    partition = Partition("events", PARTITION, around.definitions, runs=runs)
-    owner = PartitionOwner(partition, around.surroundings(), remembered=lambda _offset: None)
+    partition = Partition("events", PARTITION, neighbours.definitions, runs=runs)
+    owner = PartitionOwner(partition, neighbours.context(), remembered=lambda _offset: None)
     owner.start()
     other = run_on(PARTITION, among="other")
     first = Batch(source("pay", 5, data={"amount": 42}))
     second = Batch(source("pay", 6, run_id=other))
     owner.accept(first)
-    (call,) = await asyncio.wait_for(around.asked.get(), 10)
+    (call,) = await asyncio.wait_for(neighbours.asked.get(), 10)
     owner.accept(second)
     assert (call.kind, orjson.loads(call.data)) == ("validator", {"amount": 42})
     assert log.written == []
-    around.answers.put_nowait([ScriptAnswer("true")])
-    await asyncio.wait_for(around.asked.get(), 10)
-    around.answers.put_nowait([ScriptAnswer("false")])
+    neighbours.answers.put_nowait([ScriptAnswer("true")])
+    await asyncio.wait_for(neighbours.asked.get(), 10)
+    neighbours.answers.put_nowait([ScriptAnswer("false")])
     await second.done()
     owner.close()
     assert first.acknowledged.is_set()
@@ -150,48 +119,31 @@ async def test_while_scripts_are_out_later_batches_wait_and_then_follow(
 
 
 async def test_R17_a_batch_waits_until_definitions_are_read_far_enough(
-    owner: PartitionOwner, around: Neighbours, log: Log
+    owner: PartitionOwner, neighbours: Neighbours, log: Log
 ) -> None:
-    around.may_open.clear()
+    neighbours.may_open.clear()
     batch = Batch(source("pay", 5), source("ship", 6))
     owner.accept(batch)
-    await asyncio.wait_for(around.opening.wait(), 10)
-    await owner.settle(0.05)
+    await asyncio.wait_for(neighbours.opening.wait(), 10)
+    await owner.drain(0.05)
     assert log.written == []
-    around.may_open.set()
+    neighbours.may_open.set()
     await batch.done()
     assert len(verdicts(log)) == 1
 
 
-async def test_a_partition_with_enough_under_way_is_not_fetched_until_half_of_it_is_done(
-    owner: PartitionOwner, around: Neighbours, log: Log, monkeypatch: pytest.MonkeyPatch
+async def test_draining_finishes_what_is_judged_and_drops_what_is_not(
+    owner: PartitionOwner, neighbours: Neighbours, log: Log
 ) -> None:
-    monkeypatch.setattr(owner_module, "MOST_RECORDS", 4)
-    log.stop("verdicts")
-    batches = [Batch(source("pay", n, run_id=RUN)) for n in range(5)]
-    for batch in batches[:3]:
-        owner.accept(batch)
-    assert around.held == set()
-    for batch in batches[3:]:
-        owner.accept(batch)
-    assert around.held == {PARTITION}
-    log.resume("verdicts")
-    await batches[-1].done()
-    assert around.held == set()
-
-
-async def test_settling_finishes_what_is_judged_and_drops_what_is_not(
-    owner: PartitionOwner, around: Neighbours, log: Log
-) -> None:
-    around.may_open.clear()
+    neighbours.may_open.clear()
     judging, waiting = Batch(source("pay", 5)), Batch(source("ship", 6))
     owner.accept(judging)
-    await asyncio.wait_for(around.opening.wait(), 10)
+    await asyncio.wait_for(neighbours.opening.wait(), 10)
     owner.accept(waiting)
-    settling = asyncio.create_task(owner.settle(10))
+    draining = asyncio.create_task(owner.drain(10))
     await asyncio.sleep(0)
-    around.may_open.set()
-    await settling
+    neighbours.may_open.set()
+    await draining
     assert judging.acknowledged.is_set()
     assert not waiting.acknowledged.is_set()
     assert owner.close() is True
@@ -199,75 +151,45 @@ async def test_settling_finishes_what_is_judged_and_drops_what_is_not(
 
 
 async def test_an_owner_closed_with_work_under_way_says_so(owner: PartitionOwner, log: Log) -> None:
-    log.stop("changelog")
+    log.block("changelog")
     batch = Batch(source("pay", 5), source("ship", 6))
     owner.accept(batch)
     await log.until(lambda: len(verdicts(log)) == 1)
-    await owner.settle(0.01)
+    await owner.drain(0.01)
     assert owner.close() is False
     assert not batch.acknowledged.is_set()
 
 
-async def test_R13_a_clock_record_is_appended_when_an_instant_is_due_and_nothing_else_comes(
-    owner: PartitionOwner, log: Log
-) -> None:
-    conditions = [{"timeout_ms": 20}]
-    lesson = Batch(source("ship", 5, dep_ids=["pay"], conditions=conditions))
-    owner.accept(lesson)
-    await lesson.done()
-    log.timestamp_ms = 2**42  # the broker's clock is past every instant
-    await log.until(lambda: bool(log.of("events")))
-    ((topic, partition, clock),) = [out for out in log.written if out[0] == "events"]
-    assert (topic, partition) == ("events", PARTITION)
-    assert (clock.key, clock.value, clock.headers) == (None, None, [CLOCK_HEADER])
-
-
-async def test_R13_time_passes_when_the_clock_record_is_read_back(
-    owner: PartitionOwner, log: Log
-) -> None:
-    now_ms = time.time_ns() // 1_000_000
-    owner.accept(first := Batch(source("ship", 5, at_ms=now_ms)))
-    await first.done()
-    assert verdicts(log) == []
-    clock = record(
-        None, headers=[CLOCK_HEADER], offset=6, partition=PARTITION, timestamp_ms=now_ms + 1_000
-    )
-    owner.accept(second := Batch(clock))
-    await second.done()
-    (verdict,) = verdicts(log)
-    assert (verdict["status"], verdict["trigger"]) == ("failed", "deadline")
-    assert [cause["kind"] for cause in verdict["causes"]] == ["dependency"]
-
-
-@pytest.mark.parametrize("topic", ["verdicts", "changelog", "dead-letters"])
+@pytest.mark.parametrize("broken", ["verdicts", "changelog", "dead-letters"])
 async def test_a_write_that_fails_ends_the_worker_and_acknowledges_nothing(
-    around: Neighbours, log: Log, runs: dict[bytes, Any], topic: str
+    neighbours: Neighbours, runs: dict[bytes, Any], broken: str
 ) -> None:
-    surroundings = around.surroundings()
+    context = neighbours.context()
 
-    async def append(to: str, partition: int, records: Any) -> Any:
-        if to == topic:
-            raise ConnectionError("the broker is gone")
-        return await log.append(to, partition, records)
+    class Broken(Log):
+        async def append(self, topic: str, partition: int, records: Any) -> Any:
+            if topic == broken:
+                raise ConnectionError("the broker is gone")
+            return await super().append(topic, partition, records)
 
-    partition = Partition("events", PARTITION, around.definitions, runs=runs)
+    partition = Partition("events", PARTITION, neighbours.definitions, runs=runs)
     owner = PartitionOwner(
-        partition, replace(surroundings, append=append), remembered=lambda _offset: None
+        partition, replace(context, log=Broken()), remembered=lambda _offset: None
     )
     owner.start()
     batch = Batch(source("pay", 5), source("ship", 6))
     owner.accept(batch)
-    failure = await asyncio.wait_for(around.failures.get(), 10)
+    failure = await asyncio.wait_for(neighbours.failures.get(), 10)
     owner.close()
     assert isinstance(failure, ConnectionError)
     assert not batch.acknowledged.is_set()
 
 
 async def test_a_state_that_cannot_be_decoded_ends_the_worker(
-    owner: PartitionOwner, around: Neighbours, runs: dict[bytes, Any]
+    owner: PartitionOwner, neighbours: Neighbours, runs: dict[bytes, Any]
 ) -> None:
     runs[f"shop\0{RUN}".encode()] = b"[2,0,0,0,0,0,0,not json"
     batch = Batch(source("pay", 5))
     owner.accept(batch)
-    assert isinstance(await asyncio.wait_for(around.failures.get(), 10), ValueError)
+    assert isinstance(await asyncio.wait_for(neighbours.failures.get(), 10), ValueError)
     assert not batch.acknowledged.is_set()

@@ -1,0 +1,29 @@
+"""Turns errors of Kafka clients into `BrokerUnavailable`, with the address of the broker."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aiokafka.errors import KafkaError
+
+from streams.errors import BrokerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from streams.settings.kafka import KafkaSettings
+
+
+@contextmanager
+def broker_errors(settings: KafkaSettings) -> Generator[None]:
+    """Translate what an aiokafka client raises in a block.
+
+    Raises:
+        BrokerUnavailable: the broker cannot be reached, or refused a request.
+    """
+    try:
+        yield
+    except KafkaError as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise BrokerUnavailable(f"the broker at {settings.broker} failed: {reason}") from error
