@@ -69,9 +69,9 @@ def create_app(settings: WorkerSettings) -> faust.App:
     )
     sandbox = create_sandbox(
         Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb),
-        benched=metrics.suspended_script,
+        on_suspended=metrics.suspended_script,
         is_warm=True,
-        patience_s=settings.script_engine_timeout_ms / 1_000,
+        engine_timeout_s=settings.script_engine_timeout_ms / 1_000,
     )
 
     # Each partition that is assigned to this worker has an owner; every batch goes to its partition's.

@@ -31,7 +31,7 @@ MetricName = Literal[
     "duly_clock_lag_seconds",
     "duly_clock_records_total",
     "duly_script_seconds",
-    "duly_scripts_benched_total",
+    "duly_scripts_suspended_total",
     "duly_commit_lag",
     "duly_recovery_seconds",
     "duly_rebalances_total",
@@ -79,10 +79,10 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     ),
     "duly_clock_records_total": Metric("counter", (), "Clock records written"),
     "duly_script_seconds": Metric(
-        "histogram", ("engine",), "Rounds of the sandbox: all calls of a batch", _SCRIPT_S
+        "histogram", ("engine",), "Script evaluation: all calls of a batch", _SCRIPT_S
     ),
-    "duly_scripts_benched_total": Metric(
-        "counter", ("engine",), "Scripts that are not run for a while: they went over their limits"
+    "duly_scripts_suspended_total": Metric(
+        "counter", ("engine",), "Scripts suspended for a while: they kept going over their limits"
     ),
     "duly_commit_lag": Metric(
         "gauge", ("partition",), "Records fetched whose effects are not durable yet"

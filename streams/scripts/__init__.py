@@ -1,7 +1,9 @@
-"""Runs filters and validators, which come over the wire, where they can neither escape nor stall.
+"""Sandbox for filters, validators and run id extractors: runs untrusted scripts under strict limits.
 
-`sandbox` is the door. Behind it `rounds` shares out time among the calls of a script, and `bench`
-keeps those away that waste it. The engines know nothing of all that: `python` has Monty's pool of
-processes and makes programs for it in `pysource`; `cel` and `javascript` speak through `process`
-with a process that runs `child`, which must stay quick to start. So nothing is imported here.
+`sandbox` is the way in. `scheduling`, `passes` and `call_at_fault` run the calls of a script,
+`thread_pools` and `budgets` share out time among scripts, `circuit_breaker` suspends those that
+waste it, and `engine_health` waits for an engine that does not work. `languages` has one module a
+language: `python` runs Monty on programs made in `python_source`; `cel` and `javascript` run in
+processes of ours: `process_client` is the worker's end, `sandbox_process` runs inside and must stay
+quick to start. So nothing is imported here.
 """

@@ -1,4 +1,4 @@
-"""A circuit breaker for scripts: one that keeps going over its budget is not run for a while."""
+"""Circuit breaker for scripts: suspends one that keeps going over its limits."""
 
 from __future__ import annotations
 
@@ -20,59 +20,59 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 MAX_REMEMBERED = 1_000
-"""Scripts with strikes, and scripts that answered: a sender of new ones must not fill our memory."""
+"""Scripts with strikes, and known scripts: a sender of ever new ones must not fill our memory."""
 
 
 MAX_DOUBLINGS = 6
-"""A script that comes back and goes on is benched for twice as long each time, up to 64 times."""
+"""A script that goes over its limits again is suspended for twice as long each time, up to 64 times."""
 
 FORGIVEN_AFTER = 10
-"""So many times `bench_ms` after its last strike, or bench, a script is like new."""
+"""So many times `suspension_ms` after its last strike or suspension, a script is like new."""
 
 
 @dataclass
 class _Record:
     strikes: int = 0
     wasted_s: float = 0.0
-    benched: int = 0
+    suspensions: int = 0
     last_s: float = -math.inf
     until_s: float = -math.inf
 
     @property
     def free_since_s(self) -> float:
-        """The last strike, or the end of the bench that it brought."""
+        """The last strike, or the end of the suspension that it brought."""
         return max(self.last_s, self.until_s)
 
 
-class Bench:
-    """Counts the strikes of scripts, and says which are benched. Safe to use from threads.
+class CircuitBreaker:
+    """Counts the strikes of scripts, and suspends those with too many. Thread-safe.
 
     Args:
-        limits: how many strikes bench a script, and for how long.
-        now: seconds on a clock that nobody sets.
-        benched: told the engine of each script that is benched, from any thread.
+        limits: how many strikes suspend a script, and for how long.
+        now: seconds on a monotonic clock.
+        on_suspended: called with the engine of each script that is suspended, from any thread.
     """
 
     def __init__(
         self,
         limits: Limits,
         now: Callable[[], float] = time.monotonic,
-        benched: Callable[[str], None] | None = None,
+        on_suspended: Callable[[str], None] | None = None,
     ) -> None:
         self._strikes = limits.strikes
+        self._suspension_s = limits.suspension_ms / 1_000
         self._call_s = limits.call_s
-        self._bench_s = limits.bench_ms / 1_000
         self._now = now
-        self._benched = benched
+        self._on_suspended = on_suspended
         self._records: OrderedDict[tuple[str, str], _Record] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def know(self, engine: str, source: str) -> None:
+    def mark_known(self, engine: str, source: str) -> None:
         """Note that the script has answered a call, or is refused, which costs nothing either."""
         with self._lock:
             record = self._records.get((engine, source))
-            if record is not None and not (record.strikes or record.benched):
+            if record is not None and not (record.strikes or record.suspensions):
                 del self._records[engine, source]
             self._known[engine, source] = None
             self._known.move_to_end((engine, source))
@@ -80,7 +80,7 @@ class Bench:
                 self._known.popitem(last=False)
 
     def is_known(self, engine: str, source: str) -> bool:
-        """Return whether the script has answered before."""
+        """Return True if the script has answered before."""
         return (engine, source) in self._known
 
     def strike(self, engine: str, source: str) -> None:
@@ -88,20 +88,20 @@ class Bench:
         with self._lock:
             record = self._record(engine, source)
             now = self._now()
-            if now - record.last_s > self._bench_s:
+            if now - record.last_s > self._suspension_s:
                 record.strikes = 0
-            if now < record.until_s:  # it is benched already, by calls that ran meanwhile
+            if now < record.until_s:  # suspended already, by calls that ran meanwhile
                 return
             if not self._is_remembered(record):
-                record.benched = 0
+                record.suspensions = 0
             record.strikes += 1
             record.last_s = now
             is_unknown = (engine, source) not in self._known
-            is_benched = record.strikes >= self._strikes or record.benched > 0 or is_unknown
-            if is_benched:
-                self._bench(record, engine, source)
-        if is_benched and self._benched is not None:
-            self._benched(engine)
+            is_suspended = record.strikes >= self._strikes or record.suspensions > 0 or is_unknown
+            if is_suspended:
+                self._suspend(record, engine, source)
+        if is_suspended and self._on_suspended is not None:
+            self._on_suspended(engine)
 
     def note_waste(self, engine: str, source: str, seconds: float) -> None:
         """Note that a script used CPU time and gave no answer, but cannot be said to be over its limits.
@@ -114,24 +114,24 @@ class Bench:
                 return
             record = self._record(engine, source)
             record.wasted_s += seconds
-            record.last_s = self._now()  # it is a suspect: its next call is not tried first
+            record.last_s = self._now()  # it is suspect now: its next call is not tried first
             if record.wasted_s < 2 * self._call_s:
                 return
             record.wasted_s = 0.0
         self.strike(engine, source)
 
     def seconds_left(self, engine: str, source: str) -> float:
-        """Return for how long the script is still benched; 0 if it may run."""
+        """Return for how long the script is still suspended; 0 if it may run."""
         record = self._records.get((engine, source))
         return 0.0 if record is None else max(0.0, record.until_s - self._now())
 
     def is_suspect(self, engine: str, source: str) -> bool:
-        """Return whether the script went over its limits not long ago."""
+        """Return True if the script went over its limits recently."""
         record = self._records.get((engine, source))
         return record is not None and self._is_remembered(record)
 
     def _is_remembered(self, record: _Record) -> bool:
-        return self._now() - record.free_since_s <= self._bench_s * FORGIVEN_AFTER
+        return self._now() - record.free_since_s <= self._suspension_s * FORGIVEN_AFTER
 
     def _record(self, engine: str, source: str) -> _Record:
         record = self._records.setdefault((engine, source), _Record())
@@ -140,13 +140,13 @@ class Bench:
             self._records.popitem(last=False)
         return record
 
-    def _bench(self, record: _Record, engine: str, source: str) -> None:
-        seconds = self._bench_s * 2 ** min(record.benched, MAX_DOUBLINGS)
+    def _suspend(self, record: _Record, engine: str, source: str) -> None:
+        seconds = self._suspension_s * 2 ** min(record.suspensions, MAX_DOUBLINGS)
         record.until_s = record.last_s + seconds
-        record.benched += 1
+        record.suspensions += 1
         record.strikes = 0
         log.warning(
-            "script benched",
+            "script suspended",
             engine=engine,
             script_sha256=hashlib.sha256(source.encode(errors="replace")).hexdigest()[:16],
             duration_ms=round(seconds * 1_000),

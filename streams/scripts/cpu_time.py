@@ -1,4 +1,4 @@
-"""How much time a process has worked: on a busy machine that is less than has passed."""
+"""CPU time of a process: on a busy machine less than the time that has passed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if sys.platform == "linux":
 
 
 def cpu_time(pid: int) -> float:
-    """Return how many seconds of CPU a process of ours has used.
+    """Return the CPU time of a process of ours in seconds.
 
     Raises:
         OSError: there is no such process, or no such clock on this system.
@@ -20,8 +20,8 @@ def cpu_time(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3), which Python lacks
 
 
-class Stopwatch:
-    """Measures a process from now on, also one that has ended since.
+class CpuTimer:
+    """Measures the CPU time of a process from now on, also if it ends meanwhile.
 
     Args:
         pid: a process of ours.
@@ -34,7 +34,7 @@ class Stopwatch:
         self._used_s = self._cpu_time()
 
     def seconds(self) -> float:
-        """Return the CPU time that it used, or where nobody can tell the time that passed."""
+        """Return its CPU time in seconds, or the elapsed time where it cannot be measured."""
         passed_s = time.monotonic() - self._started_s
         if self._used_s is None:
             return passed_s

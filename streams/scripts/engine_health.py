@@ -1,8 +1,8 @@
-"""Waits for script engines that do not work, says so, and gives up after a bound.
+"""Health of script engines: retries calls while an engine fails, and gives up after a timeout.
 
 An engine that cannot start, or whose processes keep dying for reasons that are not a script's, says nothing about
-the business: its calls are tried again until they are answered. Meanwhile the worker is not ready; after a bound
-without one good answer it ends, to be restarted where things are better.
+a run: its calls are retried until they are answered. Meanwhile the worker is not ready. After the timeout without
+one good answer it ends, to be restarted where things are better.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ log = get_logger(__name__)
 
 _Result = TypeVar("_Result")
 
-PATIENCE_S = 10.0
-"""The bound for callers that are no worker: a command, a test."""
+ENGINE_TIMEOUT_S = 10.0
+"""Timeout of callers other than a worker: a command, a test."""
 
 RETRY_S = 0.2
-"""Time from one try to the next."""
+"""Time between two tries."""
 
 LOG_EVERY_S = 10.0
 """An engine that still does not work is logged again after so long."""
@@ -43,17 +43,17 @@ class _Trouble:
 
 
 class EngineHealth:
-    """Which engines do not work. Safe to use from threads, but for `patiently`.
+    """Knows which engines fail. Thread-safe, except for `retry`.
 
     Args:
-        patience_s: time without one good answer of an engine after which it is given up.
-        now: seconds on a clock that nobody sets.
+        engine_timeout_s: time without one good answer of an engine after which it is given up.
+        now: seconds on a monotonic clock.
     """
 
     def __init__(
-        self, patience_s: float = PATIENCE_S, now: Callable[[], float] = time.monotonic
+        self, engine_timeout_s: float = ENGINE_TIMEOUT_S, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._patience_s = patience_s
+        self._timeout_s = engine_timeout_s
         self._now = now
         self._troubles: dict[str, _Trouble] = {}
         self._good_s: dict[str, float] = {}
@@ -62,11 +62,11 @@ class EngineHealth:
         self._is_stopped = False
 
     def stop(self) -> None:
-        """Let nobody wait any longer."""
+        """Let no call wait any longer."""
         self._is_stopped = True
 
     def works(self, engine: str) -> None:
-        """Note that an engine has just worked, whatever it said of a script."""
+        """Note that an engine has just worked, whatever it answered."""
         now = self._now()
         with self._lock:
             self._good_s[engine] = now
@@ -80,7 +80,7 @@ class EngineHealth:
         return engine in self._troubles
 
     def why_waiting(self) -> str | None:
-        """Return which engines calls wait for, and why; None if there are none."""
+        """Return which engines calls wait for and why, None if there are none."""
         with self._lock:
             troubles = dict(self._troubles)
         now = self._now()
@@ -93,11 +93,11 @@ class EngineHealth:
             or None
         )
 
-    async def patiently(self, engine: str, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Return the result of `attempt`, which is made until the engine works.
+    async def retry(self, engine: str, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Return the result of `attempt`, repeated until the engine works.
 
         Raises:
-            EngineUnavailable: it did not for too long, or nobody waits for it any more.
+            EngineUnavailable: it failed for too long, or the sandbox stops.
         """
         began_s: float | None = None
         try:
@@ -131,9 +131,9 @@ class EngineHealth:
                 engine=engine,
                 reason=reason,
                 duration_ms=round(lasted_s * 1_000),
-                ends_after_ms=round(self._patience_s * 1_000),
+                ends_after_ms=round(self._timeout_s * 1_000),
             )
-        if lasted_s >= self._patience_s:
+        if lasted_s >= self._timeout_s:
             raise EngineUnavailable(
                 f"the script engine {engine} has not worked for {lasted_s:.0f} s ({reason}): nothing "
                 "is judged without it. See that this machine has file descriptors, memory and "

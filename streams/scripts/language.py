@@ -1,6 +1,6 @@
-"""What a script engine is to the sandbox: it compiles a script, and runs its calls in order.
+"""Interface of script languages: compile a script, run its calls in order.
 
-Both block, for as long as they were granted, and are called from threads of the sandbox.
+Both block, for at most the time that they are given, and are called from threads of the sandbox.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ MAX_DETAIL_CHARS = 500
 """A detail of an answer is cut here: it goes into causes, and so into topics."""
 
 MAX_SOURCE_CHARS = 32_768
-"""A longer script is refused. It bounds what reading one costs in our own process."""
+"""A longer script is refused. It bounds the cost of parsing in our own process."""
 
 
 MAX_CALLS_PER_PASS = 1_000
 MAX_BYTES_PER_PASS = 4 << 20
-"""A pass takes no more calls than these, so that their data stay small beside their memory."""
+"""A pass takes no more calls than these, so that their data stay small beside the memory of a call."""
 
 
 TOO_LONG = "took too long"
@@ -55,22 +55,22 @@ class EngineFailed(Exception):
     """An engine cannot start or answer now, which says nothing about the script; the message says why."""
 
 
-class Fault(NamedTuple):
+class CallFault(NamedTuple):
     """Why a pass stopped at a call."""
 
     outcome: Literal["limit", "error"]
     """`limit`: a budget, or a crash of the sandbox, is worth a second try; `error` is not."""
 
     message: str
-    """What happened, for people: `took more than 50 ms`."""
+    """For people: `took too long`."""
 
     @property
     def deaths_to_blame(self) -> int:
-        """How many processes must die of the call before it is to blame; 0 if its process did not die."""
+        """Processes that must die of the call before it is to blame; 0 if its process did not die."""
         return DEATHS.get(self.message, 0)
 
     def is_starved(self, used_s: float, budget_s: float) -> bool:
-        """Return whether it was late because the machine was busy with something else.
+        """Return True if the call was late because the machine was busy with something else.
 
         Args:
             used_s: CPU time that it got.
@@ -79,31 +79,31 @@ class Fault(NamedTuple):
         return self.message in {TOO_LONG, ENDED_LATE} and used_s < budget_s / 2
 
 
-class Pass(NamedTuple):
-    """What became of the first calls of a pass: at least one is answered or at fault."""
+class PassResult(NamedTuple):
+    """Result of a pass: answers to its first calls, then perhaps a fault; at least one of them."""
 
     answers: list[ScriptAnswer]
-    fault: Fault | None = None
-    """Of the call behind the last answer, if there is one; the calls after it have not run."""
+    fault: CallFault | None = None
+    """Fault of the call behind the last answer, if any; the calls after it have not run."""
 
     used_s: float = 0.0
-    """CPU time of the sandbox, or time that passed where nobody can tell."""
+    """CPU time of the sandbox process, or elapsed time where it cannot be measured."""
 
 
-class Program(Protocol):
+class CompiledScript(Protocol):
     """A compiled script."""
 
     is_cheap_to_stop: bool
-    """Whether it can be stopped at any time, so that a short try of it is worthwhile."""
+    """Whether it can be stopped at any time, so that a short first try is worthwhile."""
 
-    def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
+    def run(self, calls: Sequence[ScriptCall], seconds: float, *, quarantined: bool) -> PassResult:
         """Answer `calls` from the first on, in `seconds` altogether.
 
         Args:
             calls: of this script.
             seconds: time for all.
-            apart: whether in a process for scripts that went over their limits, which steps back
-                behind all others.
+            quarantined: whether in a process for scripts that went over their limits, which has a
+                lower priority.
 
         No call sees anything of another. A pass may end early without a fault: the rest is for
         the next one.
@@ -113,19 +113,19 @@ class Program(Protocol):
         """
         ...
 
-    def probe_engine(self, *, apart: bool) -> None:
+    def probe_engine(self, *, quarantined: bool) -> None:
         """Run a trivial script where the calls run.
 
         Raises:
-            EngineFailed: it does not get its answer, so that the engine is at fault.
+            EngineFailed: it gets no answer, so that the engine is at fault.
         """
         ...
 
 
-class Engine(Protocol):
-    """A language that scripts may be written in."""
+class Language(Protocol):
+    """A language that scripts may be written in, with the engine that runs it."""
 
-    def compile(self, source: str) -> Program:
+    def compile(self, source: str) -> CompiledScript:
         """Return the script ready to run.
 
         Raises:

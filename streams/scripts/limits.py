@@ -1,4 +1,4 @@
-"""What a script may cost, in one place."""
+"""Limits and budgets of scripts, in one place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MIB = 1 << 20
 
 TRIALS = 3
-"""New scripts that are tried at the same time."""
+"""New scripts tried at the same time."""
 
 
 @dataclass(frozen=True)
@@ -21,29 +21,35 @@ class Limits:
     """Heap of one call in MiB, its data not counted."""
 
     trial_ms: int = 10
-    """Time of the first call of a script that is new; one that needs more is judged apart."""
+    """Time of the first call of a new script; one that needs more is quarantined."""
 
     program_ms: int = 250
     """Time that one script may waste within one batch: cheap calls do not count.
 
-    And that all scripts that are judged apart may waste at a stretch, of which they get back a
-    fifth of the time that passes.
+    And that all quarantined scripts may waste at a stretch; it refills by a fifth of the time that
+    passes.
     """
 
     batch_ms: int = 1_000
     """Time that all scripts of a batch may waste; then each gets one more `program_ms`."""
 
     processes: int = 2
-    """Known scripts that run at the same time, beside `TRIALS` new ones and one judged apart."""
+    """Known scripts that run at the same time, beside `TRIALS` new ones and one in quarantine."""
 
     strikes: int = 2
-    """Calls over their budget within `bench_ms` after which a script is benched.
+    """Calls over their budget within `suspension_ms` after which a script is suspended.
 
     One is enough for a script that has answered no call yet.
     """
 
-    bench_ms: int = 60_000
-    """How long a benched script is not run at first; its calls are answered `limit` at once."""
+    suspension_ms: int = 60_000
+    """Length of a first suspension: the script is not run, its calls are answered `limit` at once."""
+
+    engine_reply_ms: int = 10_000
+    """Time in which the python interpreter must reply to any request, also one that runs no script.
+
+    A frozen process is found out by it. The time of a call, with its grace, is far shorter.
+    """
 
     @property
     def call_s(self) -> float:

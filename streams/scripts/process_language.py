@@ -1,4 +1,4 @@
-"""Engines whose scripts run in sandbox processes of ours, spoken to over sockets."""
+"""Languages whose scripts run in sandbox processes of ours."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from streams.engine.script_calls import ScriptAnswer
 from streams.scripts.language import (
     MAX_SOURCE_CHARS,
     PROBE_S,
+    CallFault,
     EngineFailed,
-    Fault,
     NotCompiled,
     OverLimits,
-    Pass,
+    PassResult,
     cut,
     first_calls,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from streams.scripts.process_client import Reply
 
 COMPILE_S = 0.5
-"""Time to compile a script; far more than any takes that is meant well."""
+"""Time to compile a script; far more than a reasonable one takes."""
 
 COMPILE_TRIES = 2
 """A fault twice in compiling a script counts: once may be chance."""
@@ -44,65 +44,65 @@ _PLAIN: dict[bytes, ScriptAnswer] = {
 }
 
 
-class ProcessEngine:
-    """An engine in sandbox processes; see `Engine`.
+class ProcessLanguage:
+    """A language whose interpreter runs in sandbox processes; see `Language`.
 
     Args:
-        name: of the engine.
-        limits: what a script may cost.
-        stops_by_itself: whether the engine ends a script in its process when its time is over.
+        name: `cel` or `js`.
+        limits: budgets of scripts.
+        stops_by_itself: whether the interpreter stops a script in its process when its time is over.
     """
 
     def __init__(self, name: str, limits: Limits, *, stops_by_itself: bool) -> None:
         self.name = name
         self.stops_by_itself = stops_by_itself
         self.processes = ProcessPool(name, limits)
-        self.apart = ProcessPool(name, limits, apart=True)
+        self.quarantined = ProcessPool(name, limits, quarantined=True)
 
     def stop(self) -> None:
-        """See `Engine`."""
+        """See `Language`."""
         self.processes.stop()
-        self.apart.stop()
+        self.quarantined.stop()
 
-    def compile(self, source: str) -> ProcessProgram:
-        """See `Engine`."""
+    def compile(self, source: str) -> ProcessScript:
+        """See `Language`."""
         if len(source) > MAX_SOURCE_CHARS:
             raise NotCompiled(
                 f"{self.name}: the script has {len(source):,} characters, "
                 f"at most {MAX_SOURCE_CHARS:,} are allowed"
             )
-        faults: list[Fault] = []
+        faults: list[CallFault] = []
         while (reply := self.processes.ask(source, [], [], COMPILE_S)).fault is not None:
             self._take_compile_fault(reply, faults)
         if reply.refusal is not None:
             raise NotCompiled(f"{self.name}{reply.refusal}")
-        return ProcessProgram(self, source)
+        return ProcessScript(self, source)
 
-    def probe(self, *, apart: bool) -> None:
-        """See `Program.probe_engine`."""
-        processes = self.apart if apart else self.processes
+    def probe(self, *, quarantined: bool) -> None:
+        """See `CompiledScript.probe_engine`."""
+        processes = self.quarantined if quarantined else self.processes
         reply = processes.ask(_SMALLEST, [b"{}", b"{}"], [False], PROBE_S)
         if reply.lines != [TRUE]:
             why = "was not answered" if reply.fault is None else reply.fault.message
             raise EngineFailed(f"{self.name}: the engine does not work: a trivial script {why}")
 
-    def _take_compile_fault(self, reply: Reply, faults: list[Fault]) -> None:
-        """Say whose a fault in compiling is, or let it be tried again.
+    def _take_compile_fault(self, reply: Reply, faults: list[CallFault]) -> None:
+        """Decide who is to blame for a fault in compiling, or let it be tried again.
 
         Args:
-            reply: what became of it.
-            faults: those before, to which it is added.
+            reply: of the process.
+            faults: earlier ones, to which it is added.
 
         Raises:
             OverLimits: the script crashes its engine.
             NotCompiled: it takes too much time or memory.
-            EngineFailed: it is not the script's.
+            EngineFailed: the script is not to blame.
         """
         fault = reply.fault
         if fault is None:
             return
         if deaths := fault.deaths_to_blame:
-            self.probe(apart=False)
+            self.probe(quarantined=False)
         faults.append(fault)
         if len(faults) < (deaths or COMPILE_TRIES):
             return
@@ -113,29 +113,31 @@ class ProcessEngine:
         raise EngineFailed(message) if is_starved else NotCompiled(message)
 
 
-class ProcessProgram:
-    """A script that has compiled in a sandbox process; see `Program`."""
+class ProcessScript:
+    """A script that has compiled in a sandbox process; see `CompiledScript`."""
 
-    def __init__(self, engine: ProcessEngine, source: str) -> None:
-        self.is_cheap_to_stop = engine.stops_by_itself
-        self._engine = engine
+    def __init__(self, language: ProcessLanguage, source: str) -> None:
+        self.is_cheap_to_stop = language.stops_by_itself
+        self._language = language
         self._source = source
 
-    def run(self, calls: Sequence[ScriptCall], seconds: float, *, apart: bool) -> Pass:
-        """See `Program`."""
+    def run(self, calls: Sequence[ScriptCall], seconds: float, *, quarantined: bool) -> PassResult:
+        """See `CompiledScript`."""
         calls = first_calls(calls)
         texts = [text for call in calls for text in (call.data, call.ctx)]
         explain = [call.kind == "validator" for call in calls]
-        processes = self._engine.apart if apart else self._engine.processes
+        processes = self._language.quarantined if quarantined else self._language.processes
         reply = processes.ask(self._source, texts, explain, seconds)
         fault = reply.fault
         if reply.refusal is not None:  # it compiled before, so that this is not the script's
-            fault = Fault("limit", f"failed to compile again ({reply.refusal})")
-        return Pass([_answer(self._engine.name, line) for line in reply.lines], fault, reply.used_s)
+            fault = CallFault("limit", f"failed to compile again ({reply.refusal})")
+        return PassResult(
+            [_answer(self._language.name, line) for line in reply.lines], fault, reply.used_s
+        )
 
-    def probe_engine(self, *, apart: bool) -> None:
-        """See `Program`."""
-        self._engine.probe(apart=apart)
+    def probe_engine(self, *, quarantined: bool) -> None:
+        """See `CompiledScript`."""
+        self._language.probe(quarantined=quarantined)
 
 
 def _answer(name: str, line: bytes) -> ScriptAnswer:

@@ -1,6 +1,6 @@
-"""The sandbox processes of one engine: lent out one by one, replaced when they are lost.
+"""Pool of the sandbox processes of one language: lends them out, replaces those that are lost.
 
-One more than are in use may stand ready, so that nobody waits for a start but the first of all.
+A spare one may stand ready beside those in use, so that only the first request waits for a start.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from streams.scripts.language import EngineFailed
 from streams.scripts.process_client import SandboxProcess
-from streams.scripts.resource_limits import step_back
+from streams.scripts.resource_limits import lower_priority
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from streams.scripts.process_client import Reply
 
 MAX_UNREAD = 3
-"""So many processes in turn may die before they read a request; then the engine is at fault."""
+"""Processes in a row that may die before they read a request; then the engine is at fault."""
 
 
 class ProcessPool:
-    """Processes that run scripts of one engine. Safe to use from threads, which bound its size.
+    """Processes that run scripts of one language. Thread-safe; the number of threads bounds its size.
 
     Args:
         engine: `cel` or `js`.
-        limits: what a script may cost.
-        apart: whether it is for scripts that went over their limits: then the processes run when
-            others have no need of the CPU, and none stands ready.
+        limits: budgets of scripts.
+        quarantined: whether it is for scripts that went over their limits: then the processes run when
+            others do not need the CPU, and none stands ready.
     """
 
-    def __init__(self, engine: str, limits: Limits, *, apart: bool = False) -> None:
-        self._steps_back = apart
-        self._has_spare = not apart
+    def __init__(self, engine: str, limits: Limits, *, quarantined: bool = False) -> None:
+        self._is_low_priority = quarantined
+        self._has_spare = not quarantined
         self._engine = engine
         self._limits = limits
         self._lock = threading.Lock()
@@ -86,7 +86,7 @@ class ProcessPool:
             else:
                 process = self._start()
             if self._has_spare and not self._idle:
-                with suppress(EngineFailed):  # nobody waits for this one yet
+                with suppress(EngineFailed):  # no request waits for this one yet
                     self._idle.append(self._start())
         return process
 
@@ -102,6 +102,6 @@ class ProcessPool:
             process = SandboxProcess(self._engine, self._limits)
         except OSError as error:
             raise EngineFailed(f"{self._engine}: the engine cannot start: {error}") from error
-        if self._steps_back:
-            step_back(process.pid)
+        if self._is_low_priority:
+            lower_priority(process.pid)
         return process

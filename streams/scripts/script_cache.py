@@ -1,4 +1,4 @@
-"""Every script is compiled once: by its engine, which is started when its first script comes."""
+"""Cache of compiled scripts; starts each language when its first script comes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from streams.log import get_logger
 from streams.scripts.language import EngineFailed, NotCompiled, OverLimits
 
 if TYPE_CHECKING:
-    from streams.scripts.language import Engine, Program
+    from streams.scripts.language import CompiledScript, Language
     from streams.scripts.limits import Limits
 
 log = get_logger(__name__)
 
 MAX_CACHED = 1_000
-"""Scripts kept compiled; a sender of ever new ones must not fill our memory."""
+"""Compiled scripts that are kept; a sender of ever new ones must not fill our memory."""
 
 
-class _Engine(NamedTuple):
+class _LanguageEntry(NamedTuple):
     module: str
     cls: str
     extra: str
@@ -29,27 +29,31 @@ class _Engine(NamedTuple):
     """A script that does nothing."""
 
 
-ENGINES = {
-    "python": _Engine("streams.scripts.languages.python", "PythonEngine", "worker", "True"),
-    "cel": _Engine("streams.scripts.languages.cel", "CelEngine", "cel", "true"),
-    "js": _Engine("streams.scripts.languages.javascript", "JavaScriptEngine", "js", "true"),
+LANGUAGES = {
+    "python": _LanguageEntry(
+        "streams.scripts.languages.python", "PythonLanguage", "worker", "True"
+    ),
+    "cel": _LanguageEntry("streams.scripts.languages.cel", "CelLanguage", "cel", "true"),
+    "js": _LanguageEntry(
+        "streams.scripts.languages.javascript", "JavaScriptLanguage", "js", "true"
+    ),
 }
 
 
-class CompiledScripts:
-    """The engines, and what they compiled. Safe to use from threads.
+class ScriptCache:
+    """Started languages and compiled scripts. Thread-safe.
 
     Args:
-        limits: what a script may cost.
+        limits: budgets of scripts.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._engines: dict[str, Engine] = {}
-        self._cache: OrderedDict[tuple[str, str], Program | NotCompiled] = OrderedDict()
+        self._languages: dict[str, Language] = {}
+        self._cache: OrderedDict[tuple[str, str], CompiledScript | NotCompiled] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, engine: str, source: str) -> Program:
+    def get(self, engine: str, source: str) -> CompiledScript:
         """Return a script ready to run.
 
         Raises:
@@ -73,11 +77,11 @@ class CompiledScripts:
         return found
 
     def warm(self, engine: str) -> None:
-        """Start an engine, if there is such a one, before anybody waits for a script of it."""
-        if engine not in ENGINES:
+        """Start an engine, if it exists, before a script waits for it."""
+        if engine not in LANGUAGES:
             return
         try:
-            self.get(engine, ENGINES[engine].smallest)
+            self.get(engine, LANGUAGES[engine].smallest)
         except NotCompiled:  # it is not installed, which scripts that need it say
             pass
         except EngineFailed as failure:  # worth waiting for once a script needs it
@@ -87,30 +91,30 @@ class CompiledScripts:
         """End the processes of every engine."""
         with self._lock:
             self._cache.clear()
-            engines, self._engines = self._engines, {}
-        for engine in engines.values():
-            engine.stop()
+            languages, self._languages = self._languages, {}
+        for language in languages.values():
+            language.stop()
 
-    def _compile(self, engine: str, source: str) -> Program | NotCompiled:
+    def _compile(self, engine: str, source: str) -> CompiledScript | NotCompiled:
         try:
-            return self._engine(engine).compile(source)
+            return self._language(engine).compile(source)
         except OverLimits:
             raise
         except NotCompiled as refusal:
             return refusal
 
-    def _engine(self, name: str) -> Engine:
+    def _language(self, name: str) -> Language:
         with self._lock:
-            if name not in self._engines:
-                self._engines[name] = _start(name, self._limits)
-            return self._engines[name]
+            if name not in self._languages:
+                self._languages[name] = _start(name, self._limits)
+            return self._languages[name]
 
 
-def _start(name: str, limits: Limits) -> Engine:
-    if name not in ENGINES:
-        known = ", ".join(ENGINES)
+def _start(name: str, limits: Limits) -> Language:
+    if name not in LANGUAGES:
+        known = ", ".join(LANGUAGES)
         raise NotCompiled(f"there is no script engine {name!r}; the engines are {known}")
-    module, cls, extra, _ = ENGINES[name]
+    module, cls, extra, _ = LANGUAGES[name]
     try:
         return getattr(importlib.import_module(module), cls)(limits)
     except ModuleNotFoundError as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from streams.cli.script import ScriptLanguage
-from streams.scripts.script_cache import ENGINES
+from streams.scripts.script_cache import LANGUAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_engine_of_the_sandbox_can_be_named() -> None:
-    assert [language.value for language in ScriptLanguage] == list(ENGINES)
+    assert [language.value for language in ScriptLanguage] == list(LANGUAGES)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -2,7 +2,7 @@
 
 The standard job at a steady rate, every twentieth event replaced by one that brings an attack of the tests' list as its
 validator; one worker. Measured from the event that completes a good run to the reading of its verdict, span by span: at
-first the worker does not know the attacks, later those that go over their limits are benched.
+first the worker does not know the attacks, later those that go over their limits are suspended.
 """
 
 from __future__ import annotations

@@ -100,6 +100,12 @@ def patient_ask() -> Iterator[Asker]:
 
 
 @pytest.fixture
+def ask_with_short_replies() -> Iterator[Asker]:
+    """Return a sandbox of this test alone, which soon ends a frozen process of python."""
+    yield from _started(Limits(engine_reply_ms=2_000))
+
+
+@pytest.fixture
 def fresh_ask() -> Iterator[Asker]:
     """Return a sandbox of this test alone, with the default limits."""
     yield from _started(Limits())

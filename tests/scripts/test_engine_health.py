@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.errors import EXIT_INTERNAL, EngineUnavailable
-from streams.scripts import process_client as process_module
+from streams.scripts import process_start
 from streams.scripts.engine_health import EngineHealth
 from streams.scripts.language import EngineFailed
 from streams.scripts.limits import Limits
@@ -44,7 +44,7 @@ def attempts(health: EngineHealth, ends: Iterable[str | None]) -> list[str | Non
         if reason is not None:
             raise EngineFailed(reason)
 
-    asyncio.run(health.patiently("js", attempt))
+    asyncio.run(health.retry("js", attempt))
     return said
 
 
@@ -80,7 +80,7 @@ def test_time_counts_from_the_last_good_answer() -> None:
         if failures < 8:
             raise EngineFailed("it dies now and then")
 
-    asyncio.run(health.patiently("js", attempt))
+    asyncio.run(health.retry("js", attempt))
     assert failures == 8
 
 
@@ -104,7 +104,7 @@ def test_an_engine_that_does_not_work_is_logged_once_and_then_seldom(
 
     monkeypatch.setattr("streams.scripts.engine_health.RETRY_S", 0)
     with capture_logs() as lines:
-        asyncio.run(health.patiently("js", attempt))
+        asyncio.run(health.retry("js", attempt))
     events = [(line["event"], line["log_level"]) for line in lines]
     assert events == [
         *[("script engine does not work", "warning")] * 4,
@@ -116,13 +116,13 @@ def test_an_engine_that_does_not_work_is_logged_once_and_then_seldom(
 def test_a_script_that_crashes_its_engine_is_found_out_and_harms_nobody_else(
     monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
-    """It is a limit and benched; the engine counts as well, and the worker as ready, all the time."""
-    monkeypatch.setattr(process_module, "_BOOT", boot("", "SIGKILL"))
-    benched: list[str] = []
+    """It is a limit and suspended; the engine counts as well, and the worker as ready, all the time."""
+    monkeypatch.setattr(process_start, "BOOT", boot("", "SIGKILL"))
+    suspended: list[str] = []
     said: set[str | None] = set()
 
     async def ask() -> list[list[str]]:
-        sandbox = create_sandbox(Limits(), benched=benched.append, patience_s=0)
+        sandbox = create_sandbox(Limits(), on_suspended=suspended.append, engine_timeout_s=0)
         await sandbox.start()
 
         async def look() -> None:
@@ -144,4 +144,4 @@ def test_a_script_that_crashes_its_engine_is_found_out_and_harms_nobody_else(
 
     assert asyncio.run(ask()) == [["false", "limit", "limit", "true"]] * 3
     assert said == {None}
-    assert benched == [engine] * 3
+    assert suspended == [engine] * 3

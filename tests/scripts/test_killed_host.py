@@ -20,7 +20,7 @@ from streams.scripts.sandbox import create_sandbox
 
 async def main():
     engine, good, bad = sys.argv[1:]
-    sandbox = create_sandbox(Limits(call_ms=10_000, trial_ms=10_000))
+    sandbox = create_sandbox(Limits(call_ms=3_000, trial_ms=3_000))
     await sandbox.start()
     for script in (good, bad):
         await sandbox.evaluate([ScriptCall(engine, script, "validator", b"{}", b"{}")])

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from streams.scripts import process_client as process_module
+from streams.scripts import process_start
 from streams.scripts.language import CRASHED, ENDED_LATE, KILLED
-from streams.scripts.languages.python import PythonEngine
+from streams.scripts.languages.python import PythonLanguage
 from streams.scripts.limits import Limits
 from streams.scripts.process_client import SandboxProcess
 from streams.scripts.python_source.program import marked_lines
 from streams.scripts.sandbox import create_sandbox
-from streams.scripts.sandbox_process.main import COUNTER, LINES_AT, NUMBER, line_mark
+from streams.scripts.sandbox_process.protocol import COUNTER, LINES_AT, NUMBER, line_mark
 from tests.scripts.conftest import call, outcomes
 from tests.scripts.dying_child import POINTS, boot
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streams.engine.script_calls import ScriptAnswer, ScriptCall
+    from streams.scripts.process_client import Reply
     from streams.scripts.sandbox import Sandbox
     from tests.scripts.conftest import Asker
 
@@ -45,7 +46,7 @@ def texts(*ns: int) -> list[bytes]:
     return [text for n in ns for text in (b'{"n": %d}' % n, b"{}")]
 
 
-def asked(process: SandboxProcess, *ns: int, seconds: float = 0.05) -> process_module.Reply:
+def asked(process: SandboxProcess, *ns: int, seconds: float = 0.05) -> Reply:
     return process.ask(SOURCES["js"], texts(*ns), [False] * len(ns), seconds)
 
 
@@ -64,7 +65,7 @@ def process(request: pytest.FixtureRequest) -> Iterator[SandboxProcess]:
 def test_a_process_that_ends_in_a_request_leaves_no_answer_of_the_one_before(
     monkeypatch: pytest.MonkeyPatch, engine: str, point: str, signal_name: str
 ) -> None:
-    monkeypatch.setattr(process_module, "_BOOT", boot(point, signal_name))
+    monkeypatch.setattr(process_start, "BOOT", boot(point, signal_name))
     process = SandboxProcess(engine, Limits())
     assert asked(process, *[0] * 40, seconds=5).lines == [b"0"] * 40
     reply = asked(process, 1, 1)
@@ -91,7 +92,7 @@ def test_every_answer_is_right_where_a_process_ends_in_the_second_batch(
         await sandbox.start()
         found: list[list[str]] = []
         with pytest.MonkeyPatch.context() as at_first:
-            at_first.setattr(process_module, "_BOOT", boot(point, signal_name, 3 + (before > 1)))
+            at_first.setattr(process_start, "BOOT", boot(point, signal_name, 3 + (before > 1)))
             found.append(await judged(sandbox, engine, *[0] * before))
         found += [await judged(sandbox, engine, *ns) for ns in ([1], [0, 1])]
         await sandbox.stop()
@@ -132,8 +133,7 @@ def test_a_process_that_stands_still_and_goes_on_answers_what_it_was_asked(
 def test_a_reply_to_another_request_is_none(process: SandboxProcess) -> None:
     """Such a one would be a late reply that was waited for no more."""
     process._number += 5
-    before = NUMBER.unpack_from(process._output)[0]
-    assert before == 1
+    assert process._answers.has_begun(1)
     assert process._lines(40) == []
 
 
@@ -141,7 +141,7 @@ def test_a_count_that_was_torn_as_its_process_ended_reaches_no_old_answer(
     process: SandboxProcess,
 ) -> None:
     """The count covers forty old lines, as if its bytes had been written in part."""
-    memory = process._output
+    memory = process._answers._memory
     first = line_mark(2, 0) + b"1\n"
     NUMBER.pack_into(memory, 0, 2)
     memory[LINES_AT : LINES_AT + len(first)] = first
@@ -157,10 +157,10 @@ def test_no_more_lines_than_calls_are_taken(process: SandboxProcess) -> None:
 @pytest.mark.parametrize("engine", SOURCES)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_an_idle_process_that_is_lost_costs_no_answer(
-    fresh_ask: Asker, engine: str, number: signal.Signals
+    ask_with_short_replies: Asker, engine: str, number: signal.Signals
 ) -> None:
     def ask(*ns: int) -> list[str]:
-        return asyncio.run(judged(fresh_ask.sandbox, engine, *ns))
+        return asyncio.run(judged(ask_with_short_replies.sandbox, engine, *ns))
 
     assert ask(*[0] * 40) == ["false"] * 40
     for child in psutil.Process().children():
@@ -230,8 +230,8 @@ def test_python_processes_that_are_killed_at_work_leave_no_answer_of_others(
 
 
 @pytest.fixture(scope="module")
-def python() -> Iterator[PythonEngine]:
-    engine = PythonEngine(Limits())
+def python() -> Iterator[PythonLanguage]:
+    engine = PythonLanguage(Limits())
     yield engine
     engine.stop()
 
@@ -248,7 +248,7 @@ def python() -> Iterator[PythonEngine]:
     ],
 )
 def test_what_a_python_script_might_print_is_no_answer(
-    python: PythonEngine, program: str, lines: list[str]
+    python: PythonLanguage, program: str, lines: list[str]
 ) -> None:
     """It cannot print; if it could, its lines would lack the mark, and be too many."""
     assert python.feed(program, texts(0, 1), 1).lines == lines

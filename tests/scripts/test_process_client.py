@@ -18,15 +18,15 @@ from streams.scripts.language import (
     ENDED_LATE,
     KILLED,
     TOO_LARGE,
+    CallFault,
     EngineFailed,
-    Fault,
     NotCompiled,
     OverLimits,
 )
 from streams.scripts.languages import javascript
 from streams.scripts.limits import Limits
 from streams.scripts.process_client import Reply, SandboxProcess
-from streams.scripts.process_language import COMPILE_S, ProcessEngine
+from streams.scripts.process_language import COMPILE_S, ProcessLanguage
 from streams.scripts.process_pool import ProcessPool
 from streams.scripts.sandbox import create_sandbox
 from tests.scripts.conftest import call, outcomes
@@ -142,9 +142,9 @@ def test_a_pass_without_time_answers_one_call(engine: str) -> None:
 
 CONFINED = """
 import os, socket, sys
-from streams.scripts.sandbox_process.confinement import give_up
+from streams.scripts.sandbox_process.confinement import drop_privileges
 
-give_up(os.getppid(), 64 << 20)
+drop_privileges(os.getppid(), 64 << 20)
 
 def attempt(name, action):
     try:
@@ -228,10 +228,10 @@ def test_a_script_is_refused_only_for_what_is_its_own_fault_when_it_is_compiled(
     monkeypatch: pytest.MonkeyPatch, message: str, used_s: float, failure: type[Exception]
 ) -> None:
     """It is no fault of a script that a machine has no CPU for it."""
-    engine = ProcessEngine("js", Limits(), stops_by_itself=True)
+    engine = ProcessLanguage("js", Limits(), stops_by_itself=True)
 
     def ask(_source: str, texts: list[bytes], *_: object) -> Reply:
-        fault = Fault("limit", message)
+        fault = CallFault("limit", message)
         return Reply([b"1"]) if texts else Reply([], fault=fault, used_s=used_s)
 
     monkeypatch.setattr(engine.processes, "ask", ask)
@@ -244,10 +244,10 @@ def test_a_script_is_refused_only_for_what_is_its_own_fault_when_it_is_compiled(
 def test_a_script_is_not_refused_where_a_trivial_one_ends_its_process_too(
     monkeypatch: pytest.MonkeyPatch, message: str
 ) -> None:
-    engine = ProcessEngine("js", Limits(), stops_by_itself=True)
+    engine = ProcessLanguage("js", Limits(), stops_by_itself=True)
 
     def ask(*_: object) -> Reply:
-        return Reply([], fault=Fault("limit", message))
+        return Reply([], fault=CallFault("limit", message))
 
     monkeypatch.setattr(engine.processes, "ask", ask)
     with pytest.raises(EngineFailed, match="a trivial script"):
@@ -260,7 +260,7 @@ def test_an_engine_that_cannot_start_is_no_answer_and_tried_again(
     """It says nothing about the script, so that neither run nor definition may be blamed."""
 
     async def ask() -> None:
-        sandbox = create_sandbox(Limits(), patience_s=0)
+        sandbox = create_sandbox(Limits(), engine_timeout_s=0)
         await sandbox.start()
         with monkeypatch.context() as without_python:
             without_python.setattr(sys, "executable", "/no/such/python")
@@ -284,10 +284,10 @@ def test_a_process_that_does_not_get_ready_is_an_engine_that_fails() -> None:
 def test_a_missing_engine_is_named_with_what_to_install(
     fresh_ask: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(_limits: Limits) -> ProcessEngine:
+    def missing(_limits: Limits) -> ProcessLanguage:
         raise ModuleNotFoundError("there is no package quickjs-ng")
 
-    monkeypatch.setattr(javascript, "JavaScriptEngine", missing)
+    monkeypatch.setattr(javascript, "JavaScriptLanguage", missing)
     refusal = fresh_ask.refusal("true", "js") or ""
     assert "'js' is not installed here (there is no package quickjs-ng)" in refusal
     assert "pip install 'duly[js]'" in refusal
@@ -302,7 +302,7 @@ def test_the_older_package_of_the_same_name_is_refused(
 ) -> None:
     monkeypatch.setattr(javascript, "_is_installed", installed.__contains__)
     with pytest.raises(ModuleNotFoundError, match=message):
-        javascript.JavaScriptEngine(Limits())
+        javascript.JavaScriptLanguage(Limits())
 
 
 def test_compiled_scripts_are_kept_in_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,7 +323,7 @@ def test_compiled_scripts_are_kept_in_bounded_number(monkeypatch: pytest.MonkeyP
         return Counting(limits)
 
     monkeypatch.setattr(script_cache, "_start", start)
-    scripts = script_cache.CompiledScripts(Limits())
+    scripts = script_cache.ScriptCache(Limits())
     for source in ("a", "b", "a", "c", "a", "b"):
         scripts.get("python", source)
     assert compilations == ["a", "b", "c", "b"]

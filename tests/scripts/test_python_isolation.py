@@ -70,7 +70,7 @@ def test_the_sandbox_has_no_environment_and_cannot_open_files() -> None:
         sandbox = create_sandbox(Limits(processes=1))
         before = set(psutil.Process().children())
         await sandbox.start()
-        for script in ("True", "sum(range(10**10)) > 0"):  # in a process apart
+        for script in ("True", "sum(range(10**10)) > 0"):  # in the process of the quarantine
             await sandbox.evaluate([call(script)])
         processes = set(psutil.Process().children()) - before
         assert processes

@@ -114,14 +114,14 @@ def test_what_a_batch_has_no_time_for_is_a_limit() -> None:
     assert found == sorted(found, reverse=True)
 
 
-def test_a_script_that_goes_over_its_limits_again_is_benched(fresh_ask: Asker) -> None:
+def test_a_script_that_goes_over_its_limits_again_is_suspended(fresh_ask: Asker) -> None:
     """From the next batch on: in its own the calls beside the bad ones are answered, too."""
     batch = [call(poisoned(TOO_MUCH), {"n": n}) for n in (0, 1, 0, 1, 0, 1)]
     answers = fresh_ask.all([*batch, call(GOOD, {"n": 1})])
     assert outcomes(answers) == ["limit", "true"] * 3 + ["true"]
     answers = fresh_ask.all([*batch, call(GOOD, {"n": 1})])
     assert outcomes(answers) == ["limit"] * 6 + ["true"]
-    assert "benched for another" in answers[1].detail
+    assert "suspended for another" in answers[1].detail
 
 
 def test_a_killed_process_is_replaced_and_its_calls_are_answered(fresh_ask: Asker) -> None:

@@ -10,7 +10,7 @@ import yaml
 from streams.scripts.language import MAX_SOURCE_CHARS
 from streams.scripts.limits import Limits
 from streams.scripts.python_source.rules import MODULES
-from streams.scripts.script_cache import ENGINES
+from streams.scripts.script_cache import LANGUAGES
 from tests.support.markdown import ROOT, blocks, section
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ TEXT = PAGE.read_text()
 
 def test_every_engine_is_there_with_what_to_install() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \|.*\| `duly\[(\w+)\]` \|$", TEXT, re.MULTILINE))
-    assert rows == {name: engine.extra for name, engine in ENGINES.items()}
+    assert rows == {name: engine.extra for name, engine in LANGUAGES.items()}
 
 
 def test_the_modules_are_those_that_may_be_imported() -> None:
@@ -34,7 +34,7 @@ def test_the_limits_are_the_defaults() -> None:
     limits = Limits()
     assert f"A call has {limits.call_ms} ms and {limits.memory_mb} MiB" in TEXT
     assert limits.strikes == 2, "`twice within a minute`"
-    assert limits.bench_ms == 60_000, "`for a minute it is not run`"
+    assert limits.suspension_ms == 60_000, "`for a minute it is not run`"
     assert f"at most {MAX_SOURCE_CHARS:,} characters" in TEXT
 
 

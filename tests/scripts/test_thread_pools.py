@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from streams.scripts.budgets import WasteBudget
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox
-from streams.scripts.thread_pools import Lanes, Patience
+from streams.scripts.thread_pools import ThreadPools
 from tests.scripts.conftest import call, outcomes
 
 if TYPE_CHECKING:
@@ -29,24 +30,24 @@ class Clock:
         return self.now
 
 
-def test_patience_is_regained_with_time() -> None:
+def test_the_waste_budget_is_regained_with_time() -> None:
     clock = Clock()
-    patience = Patience(0.25, clock)
-    assert not patience.is_spent()
-    patience.charge(1.0)
-    assert patience.is_spent()
-    assert patience.left_s() == 0
+    waste = WasteBudget(0.25, clock)
+    assert not waste.is_spent()
+    waste.charge(1.0)
+    assert waste.is_spent()
+    assert waste.left_s() == 0
     clock.now += 2
-    assert not patience.is_spent()
+    assert not waste.is_spent()
     clock.now += 60
-    assert patience.left_s() == 0.25
+    assert waste.left_s() == 0.25
 
 
 def test_scripts_that_went_over_their_limits_are_turned_away_when_much_was_wasted() -> None:
     async def ask() -> list[bool]:
-        lanes = Lanes(Limits())
-        found = [await lanes.apart(lambda: 1.0), await lanes.apart(lambda: 0.0)]
-        await lanes.stop()
+        pools = ThreadPools(Limits())
+        found = [await pools.run_quarantined(lambda: 1.0), await pools.run_quarantined(lambda: 0.0)]
+        await pools.stop()
         return found
 
     assert asyncio.run(ask()) == [True, False]
@@ -102,21 +103,21 @@ def test_a_batch_spends_a_few_budgets_on_scripts_that_hang() -> None:
     assert run_to_the_limit(answers[1:]) <= MOST_RUN
 
 
-def test_a_script_that_hung_in_one_batch_is_benched_in_the_next() -> None:
+def test_a_script_that_hung_in_one_batch_is_suspended_in_the_next() -> None:
     async def ask() -> tuple[list[str], ScriptAnswer]:
-        benched: list[str] = []
-        sandbox = create_sandbox(Limits(), benched=benched.append)
+        suspended: list[str] = []
+        sandbox = create_sandbox(Limits(), on_suspended=suspended.append)
         await sandbox.start()
         hanging = call(HANGS["js"].format(n=1), engine="js")
         await sandbox.evaluate([hanging])
         (answer,) = await sandbox.evaluate([hanging])
         await sandbox.stop()
-        return benched, answer
+        return suspended, answer
 
-    benched, answer = asyncio.run(ask())
-    assert benched == ["js"]
+    suspended, answer = asyncio.run(ask())
+    assert suspended == ["js"]
     assert answer.outcome == "limit"
-    assert "benched for another" in answer.detail
+    assert "suspended for another" in answer.detail
 
 
 def test_a_sandbox_that_stops_while_its_engines_start_leaves_none_of_their_processes() -> None:

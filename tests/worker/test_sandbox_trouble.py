@@ -141,7 +141,7 @@ async def test_sandbox_processes_that_are_killed_all_the_time_make_no_wrong_verd
             await runs.check()
             await runs.send("after")
             await runs.check()
-        assert not [line for line in judge.lines if line["event"] == "script benched"]
+        assert not [line for line in judge.lines if line["event"] == "script suspended"]
 
 
 async def test_a_worker_without_descriptors_waits_and_goes_on_when_it_has_some(

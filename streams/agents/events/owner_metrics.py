@@ -67,7 +67,7 @@ class OwnerMetrics:
 
     def suspended_script(self, engine: str) -> None:
         """Count a script that is not run for a while, by its language."""
-        self.registry.count("duly_scripts_benched_total", engine=engine)
+        self.registry.count("duly_scripts_suspended_total", engine=engine)
 
     def assigned(self, recovery_ms: int | None) -> None:
         """Count an assignment of partitions; its recovery took so long, None at the start of the worker."""

@@ -28,7 +28,7 @@ EXTRAS = ("worker", "cli")
 SAMPLES = {"python": "True", "cel": "true", "js": "true"}
 """The smallest script of each engine."""
 
-ENGINE_PATIENCE_S = 2.0
+ENGINE_TIMEOUT_S = 2.0
 """Time that an engine gets to work; one that starts slowly is waited for anyway."""
 
 
@@ -57,7 +57,7 @@ def check_versions() -> Iterator[Finding]:
 
 async def check_engines() -> list[Finding]:
     """Return the script engines that work on this machine."""
-    sandbox = create_sandbox(Limits(), patience_s=ENGINE_PATIENCE_S)
+    sandbox = create_sandbox(Limits(), engine_timeout_s=ENGINE_TIMEOUT_S)
     await sandbox.start()
     try:
         refusals = {engine: await _refusal(sandbox, engine) for engine in ENGINES}

@@ -1,7 +1,7 @@
-"""CEL scripts, run by Google's C++ implementation in a sandbox process of ours.
+"""The language CEL, run by Google's C++ implementation in a sandbox process of ours.
 
 It bounds the steps of an expression, but not its memory, and crashes on some deep structures: see
-`sandbox_process/cel.py` for what runs there.
+`sandbox_process.cel_interpreter` for what runs there.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from streams.scripts.process_language import ProcessEngine
+from streams.scripts.process_language import ProcessLanguage
 
 if TYPE_CHECKING:
     from streams.scripts.limits import Limits
 
 
-class CelEngine(ProcessEngine):
-    """The engine of CEL scripts.
+class CelLanguage(ProcessLanguage):
+    """CEL scripts.
 
     Raises:
         ModuleNotFoundError: cel-expr-python is not installed.

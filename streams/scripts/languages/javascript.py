@@ -1,7 +1,7 @@
-"""JavaScript scripts, run by QuickJS in a sandbox process of ours.
+"""The language JavaScript, run by QuickJS in a sandbox process of ours.
 
 It bounds time and memory, but for some built-in functions, and its wrapper is not safe to use from
-threads: see `child.javascript` for what runs there.
+threads: see `sandbox_process.javascript_interpreter` for what runs there.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from streams.scripts.process_language import ProcessEngine
+from streams.scripts.process_language import ProcessLanguage
 
 if TYPE_CHECKING:
     from streams.scripts.limits import Limits
 
 
-class JavaScriptEngine(ProcessEngine):
-    """The engine of JavaScript scripts.
+class JavaScriptLanguage(ProcessLanguage):
+    """JavaScript scripts.
 
     Raises:
         ModuleNotFoundError: quickjs-ng is not installed, or not alone.

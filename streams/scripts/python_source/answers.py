@@ -1,4 +1,4 @@
-"""From the lines that a script's programs print to answers that a person understands."""
+"""Turns the lines that the programs of a script print into answers with a reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streams.scripts.python_source.program import FALSE, NONE, TRUE
 
 if TYPE_CHECKING:
     from streams.engine.script_calls import ScriptCall
-    from streams.scripts.python_source.program import Programs
+    from streams.scripts.python_source.program import PythonPrograms
 
 _TRUE = ScriptAnswer("true")
 _PLAIN_FILTER = {FALSE: ScriptAnswer("false"), NONE: ScriptAnswer("none")}
@@ -28,12 +28,12 @@ def plain_answer(call: ScriptCall, line: str) -> ScriptAnswer | None:
     return _PLAIN_FILTER.get(line) if call.kind == "filter" else None
 
 
-def explained_answer(line: str, reason: str | None, programs: Programs) -> ScriptAnswer:
-    """Return the answer of a line of `Programs.answer` with its reason.
+def explained_answer(line: str, reason: str | None, programs: PythonPrograms) -> ScriptAnswer:
+    """Return the answer of a line of `PythonPrograms.answer` with its reason.
 
     Args:
         line: what the script answered.
-        reason: the line of `Programs.explain` for the same call; None if there is none.
+        reason: the line of `PythonPrograms.explain` for the same call; None if there is none.
         programs: of the script.
     """
     place, seen = _read_reason(reason)
@@ -57,7 +57,7 @@ def explained_answer(line: str, reason: str | None, programs: Programs) -> Scrip
 
 
 class _Seen(NamedTuple):
-    """A comparison that the twin noted."""
+    """A comparison that the traced twin noted."""
 
     comparison: int
     operator: int
@@ -73,7 +73,7 @@ def _read_reason(reason: str | None) -> tuple[int | None, list[_Seen]]:
     return place, [_Seen(*one) for one in seen]
 
 
-def _comparisons(seen: list[_Seen], programs: Programs) -> str:
+def _comparisons(seen: list[_Seen], programs: PythonPrograms) -> str:
     """Return the comparisons that decided: those that were false, or all where none was."""
     decisive = [one for one in seen if not one.result] or seen
     texts: list[str] = []

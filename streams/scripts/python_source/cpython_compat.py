@@ -1,9 +1,9 @@
-"""Makes the sandbox answer as CPython does where it would not, without a word, of itself.
+"""Rewrites what Monty silently evaluates differently from CPython.
 
 Monty 1.4 evaluates generator expressions, `map`, `filter`, `zip`, `enumerate` and `reversed` at
-once, to lists. Where all of one is consumed anyway, that is no difference. `any`, `all` and `next`
-stop early in CPython, so `any(d["data"]["plan"] == "pro" for d in deps)` would fail here on an
-event behind the one that decides; they are rewritten into loops that stop. Everywhere else a lazy
+once, to lists. Where all of one is consumed anyway, that makes no difference. `any`, `all` and
+`next` stop early in CPython, so `any(d["data"]["plan"] == "pro" for d in deps)` would fail here on
+an event behind the one that decides; they are rewritten into loops that stop. Everywhere else a lazy
 value is refused: `list(...)` around it says what happens.
 
 Monty also lacks unbound methods (`str.lower` as a key), rounds half the wrong way, and would send
@@ -21,7 +21,7 @@ from streams.scripts.python_source.rules import bound_names, words
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from streams.scripts.python_source.parsing import Source
+    from streams.scripts.python_source.parsing import SourceText
 
 _HARMLESS_LAZY = frozenset(("zip", "enumerate", "reversed"))
 _LAZY = _HARMLESS_LAZY | {"map", "filter"}
@@ -39,34 +39,61 @@ _CLASS_METHODS = words("fromhex fromkeys")
 STEPPERS = frozenset(("any", "all", "next"))
 
 
-def rewrite_dialect(source: Source, function: ast.FunctionDef) -> ast.FunctionDef:
+def rewrite_differences(source: SourceText, function: ast.FunctionDef) -> ast.FunctionDef:
     """Return the script with the meaning that it has in CPython.
 
     Raises:
         NotCompiled: it holds a lazy value where the difference would show.
     """
-    rewritten = _Dialect(source, bound_names(function)).visit(function)
+    rewritten = _Rewriter(source, _Builtins(bound_names(function))).visit(function)
     return ast.fix_missing_locations(rewritten)
 
 
-class _Dialect(ast.NodeTransformer):
+class _Builtins:
+    """Recognizes builtin functions, unless the script has its own of the name.
+
+    Args:
+        bound: names that the script binds.
+    """
+
+    def __init__(self, bound: Collection[str]) -> None:
+        self._bound = bound
+
+    def name_of(self, node: ast.expr) -> str | None:
+        """Return the name of the builtin that a node is, None if it is none."""
+        return node.id if isinstance(node, ast.Name) and node.id not in self._bound else None
+
+    def is_lazy(self, node: ast.expr, names: Collection[str]) -> TypeGuard[ast.Call]:
+        """Return True if a node is a call of one of these builtins."""
+        return isinstance(node, ast.Call) and self.name_of(node.func) in names
+
+    def consumes(self, function: ast.expr) -> bool:
+        """Return True if a function consumes its arguments to their end at once."""
+        if isinstance(function, ast.Attribute):
+            return function.attr in _CONSUMING_METHODS
+        if self.name_of(function) in _CONSUMERS:
+            return True
+        return isinstance(function, ast.Name) and function.id in _IMPORTED_CONSUMERS
+
+
+class _Rewriter(ast.NodeTransformer):
     """Every lazy value is met by the node that takes it; one that is visited itself is refused."""
 
-    def __init__(self, source: Source, bound: Collection[str]) -> None:
+    def __init__(self, source: SourceText, builtins: _Builtins) -> None:
         self._source = source
-        self._bound = bound
-        self._depth = 0
+        self._builtins = builtins
+        self._early_exits = _EarlyExits(self, source, builtins)
 
     # --- where lazy values are taken
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        name = self._builtin(node.func)
+        name = self._builtins.name_of(node.func)
         if name in STEPPERS and node.args:
-            return self._stepper_call(name, node)
+            return self._early_exits.call(name, node)
         if name in _LAZY:
             self._refuse(node, f"{name}(...)")
         node.func = self.visit(node.func)
-        take = self._take_all if self._consumes(node.func) else self.visit
+        take = self._take_all if self._builtins.consumes(node.func) else self.visit
         node.args = [take(argument) for argument in node.args]
         for keyword in node.keywords:
             keyword.value = self.visit(keyword.value)
@@ -83,7 +110,7 @@ class _Dialect(ast.NodeTransformer):
         return node
 
     def visit_For(self, node: ast.For) -> ast.For:
-        take = self._take_some if _may_end_early(node.body) else self._take_all
+        take = self.take_some if _may_end_early(node.body) else self._take_all
         node.iter = take(node.iter)
         node.target = self.visit(node.target)
         node.body = [self.visit(statement) for statement in node.body]
@@ -103,36 +130,67 @@ class _Dialect(ast.NodeTransformer):
         """Return a value that is consumed to its end at once, lazy or not."""
         if isinstance(node, ast.GeneratorExp):
             return self.visit(ast.copy_location(ast.ListComp(node.elt, node.generators), node))
-        if self._is_lazy(node, _LAZY):
+        if self._builtins.is_lazy(node, _LAZY):
             node.args = [self._take_all(argument) for argument in node.args]
             return node
         return self.visit(node)
 
-    def _take_some(self, node: ast.expr) -> ast.expr:
+    def take_some(self, node: ast.expr) -> ast.expr:
         """Return a value whose end may not be reached."""
-        if self._is_lazy(node, _HARMLESS_LAZY):
-            node.args = [self._take_some(argument) for argument in node.args]
+        if self._builtins.is_lazy(node, _HARMLESS_LAZY):
+            node.args = [self.take_some(argument) for argument in node.args]
             return node
         return self.visit(node)
 
-    # --- any, all, next
+    # --- unbound methods
 
-    def _stepper_call(self, name: str, node: ast.Call) -> ast.expr:
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        is_type = self._builtins.name_of(node.value) in _UNBOUND_TYPES
+        if is_type and isinstance(node.ctx, ast.Load) and node.attr not in _CLASS_METHODS:
+            return ast.copy_location(_unbound(node.attr), node)
+        self.generic_visit(node)
+        return node
+
+    def _refuse(self, node: ast.expr, what: str) -> NoReturn:
+        reason = (
+            f"{what} is evaluated at once by the sandbox, unlike in python; "
+            "here the difference could show: put list(...) around it"
+        )
+        refuse(self._source, node, reason)
+
+
+class _EarlyExits:
+    """Rewrites any, all and next into loops that stop early.
+
+    Args:
+        rewriter: of everything inside.
+        source: the script.
+        builtins: recognizes them.
+    """
+
+    def __init__(self, rewriter: _Rewriter, source: SourceText, builtins: _Builtins) -> None:
+        self._rewriter = rewriter
+        self._source = source
+        self._builtins = builtins
+        self._depth = 0
+
+    def call(self, name: str, node: ast.Call) -> ast.expr:
+        """Return a call of `any`, `all` or `next` that stops where CPython stops."""
         generator = self._as_generator(node.args[0])
-        others = [self.visit(argument) for argument in node.args[1:]]
+        others = [self._rewriter.visit(argument) for argument in node.args[1:]]
         if generator is None:
-            return self._eager_stepper_call(name, node, others)
+            return self._eager_call(name, node, others)
         if any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(generator)):
             reason = f"assign before {name}(), as := inside it would be lost"
             refuse(self._source, generator, reason)
-        first = self._take_some(generator.generators[0].iter)
+        first = self._rewriter.take_some(generator.generators[0].iter)
         step = self._step(name, generator.elt, generator.generators)
         call = ast.Call(_name(f"_duly_{name}"), [first, step, *others], [])
         return ast.copy_location(call, node)
 
-    def _eager_stepper_call(self, name: str, node: ast.Call, others: list[ast.expr]) -> ast.Call:
-        items = self._take_some(node.args[0])
-        if name == "next" and self._is_lazy(items, _HARMLESS_LAZY):
+    def _eager_call(self, name: str, node: ast.Call, others: list[ast.expr]) -> ast.Call:
+        items = self._rewriter.take_some(node.args[0])
+        if name == "next" and self._builtins.is_lazy(items, _HARMLESS_LAZY):
             items = ast.copy_location(ast.Call(_name("iter"), [items], []), items)
         node.args = [items, *others]
         return node
@@ -141,7 +199,7 @@ class _Dialect(ast.NodeTransformer):
         """Return a generator expression, and what is short for one: map and filter over one."""
         if isinstance(node, ast.GeneratorExp):
             return node
-        if not self._is_lazy(node, _LAZY - _HARMLESS_LAZY) or len(node.args) != 2:  # noqa: PLR2004  # function, items
+        if not self._builtins.is_lazy(node, _LAZY - _HARMLESS_LAZY) or len(node.args) != 2:  # noqa: PLR2004  # function, items
             return None
         function, items = node.args
         item = f"_duly_item{self._depth}"
@@ -149,7 +207,7 @@ class _Dialect(ast.NodeTransformer):
         result: ast.expr = _name(item)
         if not (isinstance(function, ast.Constant) and function.value is None):
             result = ast.Call(function, [_name(item)], [])
-        if self._builtin(node.func) == "filter":
+        if self._builtins.name_of(node.func) == "filter":
             loop.ifs = [result]
             result = _name(item)
         return ast.copy_location(ast.GeneratorExp(result, [loop]), node)
@@ -164,16 +222,16 @@ class _Dialect(ast.NodeTransformer):
         self._depth += 1
         clauses = [
             ast.comprehension(
-                self.visit(loop.target),
+                self._rewriter.visit(loop.target),
                 ast.List([_name(item)], ast.Load()),
-                [self.visit(test) for test in loop.ifs],
+                [self._rewriter.visit(test) for test in loop.ifs],
                 0,
             )
         ]
         if not inner:
-            result = self.visit(elt)
+            result = self._rewriter.visit(elt)
         else:
-            items, step = self._take_some(inner[0].iter), self._step(name, elt, inner)
+            items, step = self._rewriter.take_some(inner[0].iter), self._step(name, elt, inner)
             result = ast.Call(_name(f"_duly_{_INNER[name]}"), [items, step], [])
             if name == "next":
                 found = f"_duly_found{self._depth}"
@@ -182,38 +240,6 @@ class _Dialect(ast.NodeTransformer):
         self._depth -= 1
         body = ast.ListComp(result, clauses)
         return ast.Lambda(ast.arguments([], [ast.arg(item)], None, [], [], None, []), body)
-
-    # --- unbound methods
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        is_type = self._builtin(node.value) in _UNBOUND_TYPES
-        if is_type and isinstance(node.ctx, ast.Load) and node.attr not in _CLASS_METHODS:
-            return ast.copy_location(_unbound(node.attr), node)
-        self.generic_visit(node)
-        return node
-
-    # --- what a node is
-
-    def _builtin(self, node: ast.expr) -> str | None:
-        """Return the name of the builtin that `node` is, unless the script has its own."""
-        return node.id if isinstance(node, ast.Name) and node.id not in self._bound else None
-
-    def _is_lazy(self, node: ast.expr, names: Collection[str]) -> TypeGuard[ast.Call]:
-        return isinstance(node, ast.Call) and self._builtin(node.func) in names
-
-    def _consumes(self, function: ast.expr) -> bool:
-        if isinstance(function, ast.Attribute):
-            return function.attr in _CONSUMING_METHODS
-        if self._builtin(function) in _CONSUMERS:
-            return True
-        return isinstance(function, ast.Name) and function.id in _IMPORTED_CONSUMERS
-
-    def _refuse(self, node: ast.expr, what: str) -> NoReturn:
-        reason = (
-            f"{what} is evaluated at once by the sandbox, unlike in python; "
-            "here the difference could show: put list(...) around it"
-        )
-        refuse(self._source, node, reason)
 
 
 _INNER = {"any": "any", "all": "all", "next": "first"}
@@ -230,6 +256,6 @@ def _unbound(method: str) -> ast.expr:
 
 
 def _may_end_early(statements: list[ast.stmt]) -> bool:
-    """Return whether a loop with this body may stop before the last item."""
+    """Return True if a loop with this body may stop before the last item."""
     early = ast.Break | ast.Return | ast.Raise
     return any(isinstance(node, early) for statement in statements for node in ast.walk(statement))

@@ -1,4 +1,4 @@
-"""Reads a python script into one function of two arguments, whatever form it was written in."""
+"""Parses a python script, in any of its three forms, into one function of two arguments."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class _Start:
 
 
 START: Placed = _Start()
-"""The place of what concerns a script as a whole."""
+"""Place of a problem of the script as a whole."""
 
 
-class Source:
+class SourceText:
     """The text of a script, and places in it."""
 
     def __init__(self, text: str) -> None:
@@ -46,12 +46,12 @@ class Source:
         return " ".join((ast.get_source_segment(self.text, node) or ast.unparse(node)).split())
 
 
-def refuse(source: Source, node: Placed, reason: str) -> NoReturn:
-    """Refuse a script for what stands at `node`."""
+def refuse(source: SourceText, node: Placed, reason: str) -> NoReturn:
+    """Refuse a script because of `node`."""
     raise NotCompiled(f"python, {source.place(node.lineno, node.col_offset)}: {reason}")
 
 
-def read_function(source: Source) -> ast.FunctionDef:
+def read_function(source: SourceText) -> ast.FunctionDef:
     """Return the script as a function whose first two arguments are data and ctx.
 
     Raises:
@@ -73,7 +73,7 @@ def read_function(source: Source) -> ast.FunctionDef:
     return _without_annotations(function)
 
 
-def _parse(source: Source) -> list[ast.stmt]:
+def _parse(source: SourceText) -> list[ast.stmt]:
     try:
         return _parse_text(source.text, 0)
     except SyntaxError as error:
@@ -89,10 +89,10 @@ def _parse(source: Source) -> list[ast.stmt]:
         raise NotCompiled(f"python: {error}") from None
 
 
-def _parse_wrapped(source: Source) -> list[ast.stmt] | None:
+def _parse_wrapped(source: SourceText) -> list[ast.stmt] | None:
     """Return an expression that goes over several lines without brackets, if it is one.
 
-    What can stand between either kind of brackets closes neither itself.
+    A text that parses between both kinds of brackets closes neither itself.
     """
     try:
         _parse_text(f"[\n{source.text}\n]", 1)
@@ -111,7 +111,7 @@ def _parse_text(text: str, extra_lines: int) -> list[ast.stmt]:
     return tree.body
 
 
-def _as_function(source: Source, statement: ast.stmt) -> ast.FunctionDef:
+def _as_function(source: SourceText, statement: ast.stmt) -> ast.FunctionDef:
     match statement:
         case ast.FunctionDef():
             if statement.decorator_list:
@@ -142,7 +142,7 @@ def _function(arguments: ast.arguments, value: ast.expr) -> ast.FunctionDef:
     return ast.copy_location(function, value)
 
 
-def _check_arguments(source: Source, function: ast.FunctionDef) -> None:
+def _check_arguments(source: SourceText, function: ast.FunctionDef) -> None:
     """Refuse a function that cannot be called with data and ctx by position."""
     arguments = function.args
     positional = len(arguments.posonlyargs) + len(arguments.args)
@@ -154,7 +154,7 @@ def _check_arguments(source: Source, function: ast.FunctionDef) -> None:
 
 
 class _Annotations(ast.NodeTransformer):
-    """Drops annotations: they say nothing to the sandbox, and name what it does not know."""
+    """Drops annotations: the sandbox ignores them, and they name types that it does not have."""
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.annotation = None

@@ -1,11 +1,11 @@
-"""The two programs of a script that the sandbox runs, and the lines that they print.
+"""The two programs that the sandbox runs for a python script, and the lines that they print.
 
 Each takes the texts `[data, ctx, data, ctx, …]` and prints a line for each pair, so that what was
 answered before a limit struck is known. A line begins with the mark of its request, which no script
 knows, and the number of its pair: whatever else is printed is no answer, and none is another's.
 
-The script stands in `_duly_make`, which is called anew
-for each pair: a default value or an inner function never outlives its call.
+The script stands in `_duly_make`, which is called anew for each pair: a default value or an inner
+function never outlives its call.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from __future__ import annotations
 import ast
 from typing import NamedTuple
 
-from streams.scripts.python_source.cpython_compat import rewrite_dialect
-from streams.scripts.python_source.parsing import Source, read_function
+from streams.scripts.python_source.cpython_compat import rewrite_differences
+from streams.scripts.python_source.parsing import SourceText, read_function
 from streams.scripts.python_source.rules import bound_names, check_rules
-from streams.scripts.python_source.tracing import Comparison, explain
+from streams.scripts.python_source.tracing import TracedComparison, add_tracing
 
 TEXTS = "_duly_texts"
 """The global that holds the texts of data and ctx."""
@@ -28,8 +28,8 @@ TRUE, FALSE, NONE = "1", "0", "n"
 """Lines of plain answers. All others are JSON lists, see `_ANSWER` and `_EXPLAIN`."""
 
 
-class Programs(NamedTuple):
-    """What to run for a script, and how to read what it prints."""
+class PythonPrograms(NamedTuple):
+    """The programs of a script, and the tables to read what they print."""
 
     answer: str
     """Prints `1`, `0`, `n`, `["other", type, value]`, `["error", type, message]` or
@@ -40,7 +40,7 @@ class Programs(NamedTuple):
     numbers."""
 
     places: list[str]
-    comparisons: list[Comparison]
+    comparisons: list[TracedComparison]
 
 
 def marked_lines(printed: str, mark: str, most: int) -> list[str]:
@@ -54,18 +54,18 @@ def marked_lines(printed: str, mark: str, most: int) -> list[str]:
     return lines
 
 
-def read_script(text: str) -> Programs:
+def read_script(text: str) -> PythonPrograms:
     """Return the programs of a python script.
 
     Raises:
         NotCompiled: with line, column and reason.
     """
-    source = Source(text)
+    source = SourceText(text)
     function = read_function(source)
     check_rules(source, function)
-    function = rewrite_dialect(source, function)
-    twin = explain(source, function)
-    return Programs(
+    function = rewrite_differences(source, function)
+    twin = add_tracing(source, function)
+    return PythonPrograms(
         _program(function, _ANSWER),
         _program(twin.function, _EXPLAIN),
         twin.places,
@@ -82,7 +82,7 @@ def _program(function: ast.FunctionDef, main: str) -> str:
 
 
 def _made(function: ast.FunctionDef, replaced: list[str]) -> ast.FunctionDef:
-    """Return the function that makes the script's, in whose scope some builtins are replaced."""
+    """Return the function that makes the script's function, with some builtins replaced in its scope."""
     body: list[ast.stmt] = [
         ast.Assign([ast.Name(name, ast.Store())], ast.Name(f"_duly_{name}", ast.Load()))
         for name in replaced

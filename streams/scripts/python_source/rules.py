@@ -1,6 +1,6 @@
-"""What a python script may not contain, refused where it is published.
+"""Rules for python scripts: refuses state, clocks, randomness and access to the outside when published.
 
-Two reasons. A script must give the same answer when history is replayed: so no clock, no
+There are two reasons. A script must give the same answer when history is replayed: so no clock, no
 randomness, nothing that lasts from one call to the next. And it must not reach the program around
 it: so no name that it did not make itself, but for the functions listed here, and no names of
 Python's inside. The sandbox would contain all this; a clear message beats a strange verdict.
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from streams.scripts.python_source.parsing import START, refuse
 
 if TYPE_CHECKING:
-    from streams.scripts.python_source.parsing import Placed, Source
+    from streams.scripts.python_source.parsing import Placed, SourceText
 
 
 def words(text: str) -> frozenset[str]:
-    """Return the words of `text`, as a long set of names is best read."""
+    """Return the words of `text`: the readable way to write a long set of names."""
     return frozenset(text.split())
 
 
@@ -49,6 +49,7 @@ _NO_TIME = (
     "use instants and values from data or ctx"
 )
 _NO_STATE = "scripts keep nothing from one call to the next"
+_NO_INTERNALS = "scripts see no names of python's inside"
 
 _MODULE_REASONS: dict[str, str] = dict.fromkeys(words("time random secrets uuid"), _NO_TIME)
 _NAME_REASONS: dict[str, str] = {
@@ -70,13 +71,17 @@ _ATTRIBUTE_REASONS: dict[str, str] = {
 }
 
 
-def check_rules(source: Source, function: ast.FunctionDef) -> None:
-    """Return if the script contains nothing that is refused.
+def check_rules(source: SourceText, function: ast.FunctionDef) -> None:
+    """Check that a script contains nothing that is refused.
 
     Raises:
-        NotCompiled: with the place and the reason.
+        NotCompiled: it does; with the place and the reason.
     """
-    _Rules(source, bound_names(function)).visit(function)
+    bound = bound_names(function)
+    for name in bound:
+        if name in UNTOUCHABLE or name.startswith((OWN_PREFIX, "__")):
+            refuse(source, START, f"the name {name!r} is reserved")
+    _RuleChecker(source, bound).visit(function)
 
 
 def bound_names(tree: ast.AST) -> frozenset[str]:
@@ -103,12 +108,10 @@ def bound_names(tree: ast.AST) -> frozenset[str]:
     return frozenset(names)
 
 
-class _Rules(ast.NodeVisitor):
-    def __init__(self, source: Source, bound: frozenset[str]) -> None:
+class _RuleChecker(ast.NodeVisitor):
+    def __init__(self, source: SourceText, bound: frozenset[str]) -> None:
         self._source = source
         self._known = bound | BUILTINS
-        for name in bound:
-            self._check_own(START, name)
 
     def visit_Name(self, node: ast.Name) -> None:
         if node.id not in self._known:
@@ -122,24 +125,24 @@ class _Rules(ast.NodeVisitor):
                 self._refuse(node, "half a character (a lone surrogate) is no text")
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        self._check_attribute(node, node.attr)
+        self._refuse(node, _bad_attribute(node.attr))
         self.generic_visit(node)
 
     def visit_MatchClass(self, node: ast.MatchClass) -> None:
         for name in node.kwd_attrs:
-            self._check_attribute(node, name)
+            self._refuse(node, _bad_attribute(name))
         self.generic_visit(node)
 
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
-            self._check_module(node, alias.name)
+            self._refuse(node, _bad_module(alias.name))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        self._check_module(node, "." * node.level + (node.module or ""))
+        self._refuse(node, _bad_module("." * node.level + (node.module or "")))
         for alias in node.names:
             if alias.name == "*":
                 self._refuse(node, "name what you import instead of *")
-            self._check_attribute(node, alias.name)
+            self._refuse(node, _bad_attribute(alias.name))
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         if node.bases or node.keywords:
@@ -166,32 +169,34 @@ class _Rules(ast.NodeVisitor):
     visit_AsyncFor = visit_Await  # noqa: N815  # a name of ast
     visit_AsyncWith = visit_Await  # noqa: N815  # a name of ast
 
-    def _check_module(self, node: Placed, name: str) -> None:
-        if name not in MODULES:
-            reason = _MODULE_REASONS.get(name, f"scripts may import {', '.join(sorted(MODULES))}")
-            self._refuse(node, f"module {name!r} is not available: {reason}")
+    def _refuse(self, node: Placed, reason: str | None) -> None:
+        """Refuse the script if there is a reason."""
+        if reason is not None:
+            refuse(self._source, node, reason)
 
-    def _check_attribute(self, node: Placed, name: str) -> None:
-        if name in _ATTRIBUTE_REASONS:
-            self._refuse(node, f"{name!r} is not available: {_ATTRIBUTE_REASONS[name]}")
-        if name.startswith("__"):
-            self._refuse(
-                node, f"{name!r} is not available: scripts see no names of python's inside"
-            )
 
-    def _check_own(self, node: Placed, name: str) -> None:
-        if name in UNTOUCHABLE or name.startswith((OWN_PREFIX, "__")):
-            self._refuse(node, f"the name {name!r} is reserved")
+def _bad_module(name: str) -> str | None:
+    """Return why a module may not be imported; None if it may."""
+    if name in MODULES:
+        return None
+    reason = _MODULE_REASONS.get(name, f"scripts may import {', '.join(sorted(MODULES))}")
+    return f"module {name!r} is not available: {reason}"
 
-    def _refuse(self, node: Placed, reason: str) -> None:
-        refuse(self._source, node, reason)
+
+def _bad_attribute(name: str) -> str | None:
+    """Return why an attribute may not be used; None if it may."""
+    if name in _ATTRIBUTE_REASONS:
+        return f"{name!r} is not available: {_ATTRIBUTE_REASONS[name]}"
+    if name.startswith("__"):
+        return f"{name!r} is not available: {_NO_INTERNALS}"
+    return None
 
 
 def _unknown_name(name: str, known: frozenset[str]) -> str:
     if name in _NAME_REASONS:
         return f"{name!r} is not available: {_NAME_REASONS[name]}"
     if name.startswith("__"):
-        return f"{name!r} is not available: scripts see no names of python's inside"
+        return f"{name!r} is not available: {_NO_INTERNALS}"
     close = difflib.get_close_matches(name, known | {"True", "False", "None"}, 1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"the name {name!r} is not defined{hint}"

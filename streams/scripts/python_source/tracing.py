@@ -1,21 +1,21 @@
-"""The twin of a script that says why: where it stopped, and what it compared.
+"""Adds tracing to a script: which expression raised, and what the deciding comparisons compared.
 
-It is run only for the calls that failed, on the same data. Before each step it notes the step's
-place, by a call around the operand that is evaluated last, so that an exception leaves the place
-of the very expression that raised it. The comparisons that decide an answer note their two sides.
+The traced twin is run only for the calls that failed, on the same data. Before each step it notes
+the step's place, by a call around the operand that is evaluated last, so that an exception leaves
+the place of the very expression that raised it. Comparisons that decide an answer note both sides.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from streams.scripts.python_source.parsing import Placed, Source
+    from streams.scripts.python_source.parsing import Placed, SourceText
 
 
-class Comparison(NamedTuple):
+class TracedComparison(NamedTuple):
     """A comparison in a script, as `0 < data["qty"] <= 9`."""
 
     place: str
@@ -24,14 +24,14 @@ class Comparison(NamedTuple):
     """`<`, `<=`, …, in order."""
 
 
-class Explanation(NamedTuple):
-    """The twin, and what the numbers that it notes mean."""
+class TracedScript(NamedTuple):
+    """The traced twin of a script, and what the numbers that it notes mean."""
 
     function: ast.FunctionDef
     places: list[str]
     """`line 2, column 5`, by number."""
 
-    comparisons: list[Comparison]
+    comparisons: list[TracedComparison]
     """By number."""
 
 
@@ -49,43 +49,79 @@ _SYMBOLS: dict[type[ast.cmpop], str] = {
 }
 
 
-def explain(source: Source, function: ast.FunctionDef) -> Explanation:
-    """Return the twin of a rewritten script, which is left as it is."""
-    marks = _Marks(source)
+_OPERANDS: dict[type[ast.AST], str] = {
+    ast.Attribute: "value",
+    ast.BinOp: "right",
+    ast.UnaryOp: "operand",
+    ast.Assign: "value",
+    ast.AugAssign: "value",
+    ast.Raise: "exc",
+    ast.Assert: "test",
+}
+"""Nodes that can raise, and the operand that each evaluates last: it notes the place of the node."""
+
+_SOURCES: dict[type[ast.AST], str] = {
+    ast.FormattedValue: "value",
+    ast.comprehension: "iter",
+    ast.For: "iter",
+}
+"""Nodes that can raise, and the operand that each works on: it notes its own place."""
+
+
+def add_tracing(source: SourceText, function: ast.FunctionDef) -> TracedScript:
+    """Return the traced twin of a rewritten script, which is left as it is."""
+    tracer = _Tracer(source)
     twin = copy.deepcopy(function)
-    twin.body = [marks.visit(statement) for statement in twin.body]
-    return Explanation(ast.fix_missing_locations(twin), list(marks.places), marks.comparisons)
+    twin.body = [tracer.visit(statement) for statement in twin.body]
+    ast.fix_missing_locations(twin)
+    return TracedScript(twin, list(tracer.places.numbers), tracer.comparisons)
 
 
-class _Marks(ast.NodeTransformer):
-    def __init__(self, source: Source) -> None:
+class _Places:
+    """Numbers the places of a script, and makes operands note them."""
+
+    def __init__(self, source: SourceText) -> None:
         self._source = source
-        self.places: dict[str, int] = {}
-        self.comparisons: list[Comparison] = []
-        self._nested = 0
+        self.numbers: dict[str, int] = {}
 
-    def _mark(self, node: Placed, last: ast.expr) -> ast.expr:
+    def text(self, node: Placed) -> str:
+        """Return the place of a node, as `line 2, column 5`."""
+        return self._source.place(node.lineno, node.col_offset)
+
+    def number(self, node: Placed) -> int:
+        """Return the number of the place of a node."""
+        return self.numbers.setdefault(self.text(node), len(self.numbers))
+
+    def mark(self, node: Placed, last: ast.expr) -> ast.expr:
         """Return `last`, evaluated last before `node` acts, so that it notes the place first."""
-        place = ast.Constant(self._place(node))
+        place = ast.Constant(self.number(node))
         return ast.copy_location(_call("_duly_mark", place, last), last)
 
-    def _place(self, node: Placed) -> int:
-        place = self._source.place(node.lineno, node.col_offset)
-        return self.places.setdefault(place, len(self.places))
 
-    # --- expressions that can raise
+class _Tracer(ast.NodeTransformer):
+    def __init__(self, source: SourceText) -> None:
+        self._source = source
+        self.places = _Places(source)
+        self.comparisons: list[TracedComparison] = []
+        self._nested = 0
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
-        self.generic_visit(node)
-        node.value = self._mark(node, node.value)
+    # --- expressions and statements that can raise
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if name := _OPERANDS.get(type(node)) or _SOURCES.get(type(node)):
+            operand: ast.expr | None = getattr(node, name)
+            if operand is not None:  # a raise may have none
+                place: Any = node if type(node) in _OPERANDS else operand
+                setattr(node, name, self.places.mark(place, operand))
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:
         self.generic_visit(node)
         if isinstance(node.slice, ast.Slice):
-            node.value = self._mark(node, node.value)
+            node.value = self.places.mark(node, node.value)
         else:
-            node.slice = self._mark(node, node.slice)
+            node.slice = self.places.mark(node, node.slice)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
@@ -93,67 +129,22 @@ class _Marks(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id.startswith("_duly_"):
             return node
         if node.keywords:
-            node.keywords[-1].value = self._mark(node, node.keywords[-1].value)
+            node.keywords[-1].value = self.places.mark(node, node.keywords[-1].value)
         elif node.args:
             node.args[-1] = self._mark_argument(node, node.args[-1])
         elif isinstance(node.func, ast.Attribute):
-            node.func.value = self._mark(node, node.func.value)
+            node.func.value = self.places.mark(node, node.func.value)
         return node
 
     def _mark_argument(self, node: ast.Call, argument: ast.expr) -> ast.expr:
         if isinstance(argument, ast.Starred):
-            argument.value = self._mark(node, argument.value)
+            argument.value = self.places.mark(node, argument.value)
             return argument
-        return self._mark(node, argument)
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
-        self.generic_visit(node)
-        node.right = self._mark(node, node.right)
-        return node
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.UnaryOp:
-        self.generic_visit(node)
-        node.operand = self._mark(node, node.operand)
-        return node
+        return self.places.mark(node, argument)
 
     def visit_Compare(self, node: ast.Compare) -> ast.Compare:
         self.generic_visit(node)
-        node.comparators[-1] = self._mark(node, node.comparators[-1])
-        return node
-
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.FormattedValue:
-        self.generic_visit(node)
-        node.value = self._mark(node.value, node.value)
-        return node
-
-    def visit_comprehension(self, node: ast.comprehension) -> ast.comprehension:
-        self.generic_visit(node)
-        node.iter = self._mark(node.iter, node.iter)
-        return node
-
-    # --- statements that can raise
-
-    def visit_Assign(self, node: ast.Assign | ast.AugAssign) -> ast.AST:
-        self.generic_visit(node)
-        node.value = self._mark(node, node.value)
-        return node
-
-    visit_AugAssign = visit_Assign  # noqa: N815  # a name of ast
-
-    def visit_For(self, node: ast.For) -> ast.For:
-        self.generic_visit(node)
-        node.iter = self._mark(node.iter, node.iter)
-        return node
-
-    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
-        self.generic_visit(node)
-        if node.exc is not None:
-            node.exc = self._mark(node, node.exc)
-        return node
-
-    def visit_Assert(self, node: ast.Assert) -> ast.Assert:
-        self.generic_visit(node)
-        node.test = self._mark(node, node.test)
+        node.comparators[-1] = self.places.mark(node, node.comparators[-1])
         return node
 
     # --- what decides the answer
@@ -167,7 +158,7 @@ class _Marks(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> ast.Return:
         if node.value is not None:
             value = self.visit(node.value) if self._nested else self._truth(node.value)
-            node.value = self._mark(node, value)
+            node.value = self.places.mark(node, value)
         return node
 
     def _truth(self, node: ast.expr) -> ast.expr:
@@ -189,10 +180,11 @@ class _Marks(ast.NodeTransformer):
                 return self.visit(node)
 
     def _comparison(self, node: ast.Compare) -> ast.expr:
-        number, place = len(self.comparisons), self._place(node)
-        where = self._source.place(node.lineno, node.col_offset)
+        number, place = len(self.comparisons), self.places.number(node)
         operators = [_SYMBOLS[type(operator)] for operator in node.ops]
-        self.comparisons.append(Comparison(where, self._source.segment(node), operators))
+        self.comparisons.append(
+            TracedComparison(self.places.text(node), self._source.segment(node), operators)
+        )
         sides = [self.visit(side) for side in (node.left, *node.comparators)]
         return ast.copy_location(
             _call(
@@ -207,7 +199,7 @@ class _Marks(ast.NodeTransformer):
 
 
 def _assigns(node: ast.expr) -> bool:
-    """Return whether `:=` is inside, which would lose its scope in a lambda."""
+    """Return True if `:=` is inside, which would lose its scope in a lambda."""
     return any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(node))
 
 

@@ -1,7 +1,7 @@
 """Finds the comparisons that decide an expression in the syntax that CEL and JavaScript share.
 
-Only what is certain without a grammar: operands of `&&` on the top level, each with one comparison
-on its own top level. Whatever else there is (`||`, `?:`, a regular expression), nothing is found.
+It finds only what is certain without a grammar: operands of `&&` on the top level, each with one
+comparison on its own top level. With anything else (`||`, `?:`, a regular expression) it finds nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 )
 
 
-class Comparison(NamedTuple):
+class ComparisonText(NamedTuple):
     """One comparison, as `data.amount == ctx.data.total`, and its place in the script, from 1."""
 
     text: str
@@ -52,7 +52,7 @@ def place_of(source: str, offset: int) -> tuple[int, int]:
     return source.count("\n", 0, offset) + 1, offset - source.rfind("\n", 0, offset)
 
 
-def find_comparisons(source: str) -> list[Comparison]:
+def find_comparisons(source: str) -> list[ComparisonText]:
     """Return the comparisons that must all hold for `source` to be true, in order.
 
     Empty if there is anything in it that this cannot read; parts that are no comparison are left
@@ -85,9 +85,9 @@ def find_comparisons(source: str) -> list[Comparison]:
     ]
 
 
-def _comparison(source: str, part: tuple[int, int], operator: tuple[int, int]) -> Comparison:
+def _comparison(source: str, part: tuple[int, int], operator: tuple[int, int]) -> ComparisonText:
     text = source[part[0] : part[1]]
-    return Comparison(
+    return ComparisonText(
         " ".join(text.split()),
         source[part[0] : operator[0]].strip(),
         source[operator[0] : operator[1]],

@@ -1,8 +1,8 @@
-"""What the sandbox process gives up for good before it sees a script.
+"""Irrevocable confinement of a sandbox process: seccomp, resource limits, end with the worker.
 
-It keeps what it holds: its memory, its socket and its output. The rest goes: new files, sockets,
-programs and processes, privileges, core dumps, and its life when the worker's ends. Linux only;
-elsewhere the limits of POSIX remain, and the process ends when its socket closes.
+It runs before the first script. The process keeps its memory, its socket and its output. It loses
+new files, sockets, programs and processes, privileges and core dumps, and it ends with the worker.
+Linux only; elsewhere the limits of POSIX remain, and the process ends when its socket closes.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ _ALLOWED: dict[str, tuple[int, dict[str, int]]] = {
 }  # fmt: skip
 
 
-def give_up(parent_pid: int, memory_bytes: int) -> None:
-    """Give up what the sandbox does not need.
+def drop_privileges(parent_pid: int, memory_bytes: int) -> None:
+    """Drop every privilege that the sandbox does not need.
 
     Args:
         parent_pid: the worker's process; this one ends with it.
-        memory_bytes: what may be allocated from here on.
+        memory_bytes: memory that may still be allocated.
     """
     libc = ctypes.CDLL(None)
     _limit_resources(memory_bytes)

@@ -1,4 +1,4 @@
-"""What a language is to the sandbox process, and how its answers are written."""
+"""Interface of the interpreters in a sandbox process, and the format of their answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 if TYPE_CHECKING:
-    from streams.scripts.sandbox_process.comparisons import Comparison
+    from streams.scripts.sandbox_process.comparisons import ComparisonText
 
 TRUE, FALSE, NONE = b"1", b"0", b"n"
 """Lines of plain answers; all others are JSON lists of an outcome and its detail."""
@@ -15,7 +15,7 @@ TRUE, FALSE, NONE = b"1", b"0", b"n"
 MAX_CHARS = 500
 
 
-class Refused(Exception):
+class ScriptRefused(Exception):
     """A script does not compile; the message says where and why, without the engine's name."""
 
 
@@ -23,8 +23,8 @@ class LimitReached(Exception):
     """A call went over its time or memory, and the engine noticed; the message says which."""
 
 
-class Script(Protocol):
-    """A compiled script."""
+class RunnableScript(Protocol):
+    """A script that an interpreter has compiled."""
 
     def call(self, data: bytes, ctx: bytes, *, explain: bool) -> bytes:
         """Return the line of one call, which sees nothing of any other.
@@ -32,7 +32,7 @@ class Script(Protocol):
         Args:
             data: JSON of the event's data.
             ctx: JSON of its context.
-            explain: whether `False` is to be explained.
+            explain: whether to say why it is `False`.
 
         Raises:
             LimitReached: it went over its time or memory.
@@ -40,18 +40,18 @@ class Script(Protocol):
         ...
 
 
-class Language(Protocol):
-    """An engine in this process."""
+class Interpreter(Protocol):
+    """Compiles and runs the scripts of one language inside this process."""
 
     call_s: float
     """CPU time of one call in seconds, for an engine that can bound it; it may change."""
 
-    def compile(self, source: str) -> Script:
+    def compile(self, source: str) -> RunnableScript:
         """Return the script ready to be called.
 
         Raises:
-            Refused: it cannot be.
-            LimitReached: not within its time or memory.
+            ScriptRefused: it does not compile.
+            LimitReached: compiling went over its time or memory.
         """
         ...
 
@@ -67,7 +67,7 @@ def not_boolean(engine: str, kind: str, shown: str) -> bytes:
     return line("other", f"{engine}: returned {value}, not true or false")
 
 
-def failed_comparison(engine: str, one: Comparison, left: str, right: str) -> bytes:
+def failed_comparison(engine: str, one: ComparisonText, left: str, right: str) -> bytes:
     """Return the line for a comparison that is false, with its two sides."""
     place = f"line {one.line}, column {one.column}"
     return line("false", f"{engine}, {place}: {one.text} → {left} {one.operator} {right}")

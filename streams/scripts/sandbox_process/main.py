@@ -1,20 +1,10 @@
-"""The loop of a sandbox process: requests come over a socket, answers go into shared memory.
-
-A request is a line of JSON `{"number", "source", "lengths", "explain", "seconds", "call_s"}`, then the bytes of
-`lengths` texts, `[data, ctx, data, ctx, …]`; without texts it asks whether the script compiles. The shared memory
-holds the number of the request that was read last, a count of the bytes that follow, and a line for each answer:
-so the worker knows the answers of a process that it had to kill. A reply over the socket, a line of JSON, ends a
-request: `["done", number]`, `["refused", number, message]`, or `["limit", number, message]` for the call behind
-the last answer. Lines and replies name their request, since a process can end, or stand still, at any point: what
-the worker finds there may be of the request before.
-"""
+"""Main loop of a sandbox process: reads requests, writes answers; `protocol` has the format."""
 
 from __future__ import annotations
 
 import mmap
 import os
 import socket
-import struct
 import time
 from collections import OrderedDict
 from importlib import import_module
@@ -22,23 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from streams.scripts.sandbox_process.confinement import give_up
-from streams.scripts.sandbox_process.interpreter import LimitReached, Refused
+from streams.scripts.sandbox_process.confinement import drop_privileges
+from streams.scripts.sandbox_process.interpreter import LimitReached, ScriptRefused
+from streams.scripts.sandbox_process.protocol import (
+    COUNTER,
+    LINES_AT,
+    NUMBER,
+    OUTPUT_BYTES,
+    line_mark,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.scripts.sandbox_process.interpreter import Language, Script
+    from streams.scripts.sandbox_process.interpreter import Interpreter, RunnableScript
 
-NUMBER = struct.Struct("=Q")
-COUNTER = struct.Struct("=Q")
-LINES_AT = NUMBER.size + COUNTER.size
-OUTPUT_BYTES = 2 << 20
 MAX_LINE_BYTES = 4_096
-"""A pass ends early where a line might not fit any more."""
+"""A pass ends early if another line might not fit."""
 
 MAX_CACHED = 200
-"""Scripts kept compiled; the worker compiles no more often than it must, too."""
+"""Compiled scripts that are kept; the worker caches what it compiled, too."""
 
 
 class Output:
@@ -49,17 +42,17 @@ class Output:
         self._begin_lines(0)
 
     def begin(self, number: int) -> None:
-        """Forget the answers of the request before, and begin those of this one."""
+        """Discard the answers of the previous request, and begin those of this one."""
         COUNTER.pack_into(self._memory, NUMBER.size, 0)
         NUMBER.pack_into(self._memory, 0, number)
         self._begin_lines(number)
 
     def has_room(self) -> bool:
-        """Return whether another line fits, whatever it says."""
+        """Return True if another line fits, whatever it says."""
         return self._end + MAX_LINE_BYTES < OUTPUT_BYTES
 
     def write(self, line: bytes) -> None:
-        """Add the line of the next call; it counts when all of it is there."""
+        """Add the line of the next call; it counts once all of it is there."""
         text = line_mark(self._number, self._lines) + line + b"\n"
         end = self._end + len(text)
         self._memory[self._end : end] = text
@@ -73,23 +66,13 @@ class Output:
         self._end = LINES_AT
 
 
-def line_mark(number: int, call: int) -> bytes:
-    """Return how the line of a call begins: whose answer it is.
-
-    Args:
-        number: of the request.
-        call: which of its calls, from 0 on.
-    """
-    return b"%d %d " % (number, call)
-
-
 class Server:
     """Answers requests until the socket closes."""
 
-    def __init__(self, language: Language, output: Output) -> None:
-        self._language = language
+    def __init__(self, interpreter: Interpreter, output: Output) -> None:
+        self._interpreter = interpreter
         self._output = output
-        self._scripts: OrderedDict[str, Script] = OrderedDict()
+        self._scripts: OrderedDict[str, RunnableScript] = OrderedDict()
 
     def serve(self, connection: socket.socket) -> None:
         """Answer one request after the other."""
@@ -103,32 +86,32 @@ class Server:
 
     def _reply(self, request: dict[str, Any], texts: list[bytes]) -> list[str]:
         until_s = time.monotonic() + request["seconds"]
-        self._language.call_s = request["call_s"]
+        self._interpreter.call_s = request["call_s"]
         try:
             script = self._script(request["source"])
             for number, explain in enumerate(request["explain"]):
                 is_over = time.monotonic() > until_s or not self._output.has_room()
-                if is_over and number:  # one is always answered, lest nothing ever is
+                if is_over and number:  # one is always answered, or no pass would get on
                     break
                 data, ctx = texts[2 * number : 2 * number + 2]
                 self._output.write(script.call(data, ctx, explain=explain))
-        except Refused as refusal:
+        except ScriptRefused as refusal:
             return ["refused", str(refusal)]
         except LimitReached as limit:
             return ["limit", str(limit)]
         return ["done"]
 
-    def _script(self, source: str) -> Script:
+    def _script(self, source: str) -> RunnableScript:
         script = self._scripts.get(source)
         if script is None:
-            script = self._scripts[source] = self._language.compile(source)
+            script = self._scripts[source] = self._interpreter.compile(source)
             if len(self._scripts) > MAX_CACHED:
                 self._scripts.popitem(last=False)
         return script
 
 
 def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) -> None:
-    """Run the process of a language.
+    """Run a sandbox process.
 
     Args:
         name: `cel` or `js`.
@@ -137,22 +120,24 @@ def main(name: str, socket_fd: str, output_fd: str, parent: str, memory: str) ->
         parent: process id of the worker.
         memory: memory of one call in bytes.
     """
-    language = _language(name, int(memory))
+    interpreter = _interpreter(name, int(memory))
     output = Output(int(output_fd))
     connection = socket.socket(fileno=int(socket_fd))
     os.close(int(output_fd))
-    # What is loaded at the first call must be there before no file can be opened any more.
-    language.compile("true").call(b"{}", b"{}", explain=True)
-    give_up(int(parent), int(memory))
+    # The first call loads modules, which must happen before files can no longer be opened.
+    interpreter.compile("true").call(b"{}", b"{}", explain=True)
+    drop_privileges(int(parent), int(memory))
     connection.sendall(b'["ready"]\n')
-    Server(language, output).serve(connection)
+    Server(interpreter, output).serve(connection)
 
 
-def _language(name: str, memory_bytes: int) -> Language:
-    languages: dict[str, Callable[[], Language]] = {
-        "cel": lambda: import_module("streams.scripts.sandbox_process.cel").Cel(),
-        "js": lambda: import_module("streams.scripts.sandbox_process.javascript").JavaScript(
-            memory_bytes
-        ),
+def _interpreter(name: str, memory_bytes: int) -> Interpreter:
+    languages: dict[str, Callable[[], Interpreter]] = {
+        "cel": lambda: import_module(
+            "streams.scripts.sandbox_process.cel_interpreter"
+        ).CelInterpreter(),
+        "js": lambda: import_module(
+            "streams.scripts.sandbox_process.javascript_interpreter"
+        ).JavaScriptInterpreter(memory_bytes),
     }
     return languages[name]()

@@ -1,4 +1,4 @@
-"""CEL scripts: expressions over data and ctx, which have no state and no way out by design."""
+"""Interpreter of CEL scripts: expressions over data and ctx, without state or side effects by design."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import orjson
 from cel_expr_python import cel
 
 from streams.scripts.language import TOO_LARGE
-from streams.scripts.sandbox_process.comparisons import Comparison, find_comparisons
+from streams.scripts.sandbox_process.comparisons import ComparisonText, find_comparisons
 from streams.scripts.sandbox_process.interpreter import (
     FALSE,
     NONE,
     TRUE,
     LimitReached,
-    Refused,
+    ScriptRefused,
     failed_comparison,
     line,
     not_boolean,
@@ -25,8 +25,8 @@ _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*)")
 _MISSING_KEY = re.compile(r'NOT_FOUND: Key not found in map : "?(.*?)"?$', re.DOTALL)
 
 
-class Cel:
-    """The CEL engine."""
+class CelInterpreter:
+    """Compiles CEL expressions with Google's C++ implementation."""
 
     def __init__(self) -> None:
         names = {"data": cel.Type.DYN, "ctx": cel.Type.DYN}
@@ -34,17 +34,17 @@ class Cel:
         self._environment = cel.NewEnv(variables=names)
 
     def compile(self, source: str) -> CelScript:
-        """See `Language`."""
+        """See `Interpreter`."""
         try:
             expression = self._environment.compile(source)
         except RuntimeError as error:
-            raise Refused(_refusal(str(error))) from None
+            raise ScriptRefused(_refusal(str(error))) from None
         return CelScript(expression, self._comparisons(source))
 
-    def _comparisons(self, source: str) -> list[_Comparison]:
+    def _comparisons(self, source: str) -> list[_CompiledComparison]:
         try:
             return [
-                _Comparison(
+                _CompiledComparison(
                     one,
                     self._environment.compile(one.text),
                     self._environment.compile(one.left),
@@ -52,12 +52,12 @@ class Cel:
                 )
                 for one in find_comparisons(source)
             ]
-        except RuntimeError:  # a part of it means nothing alone
+        except RuntimeError:  # a part of it does not compile alone
             return []
 
 
-class _Comparison(NamedTuple):
-    found: Comparison
+class _CompiledComparison(NamedTuple):
+    found: ComparisonText
     whole: cel.Expression
     left: cel.Expression
     right: cel.Expression
@@ -66,12 +66,12 @@ class _Comparison(NamedTuple):
 class CelScript:
     """A CEL expression, ready to be evaluated."""
 
-    def __init__(self, expression: cel.Expression, comparisons: list[_Comparison]) -> None:
+    def __init__(self, expression: cel.Expression, comparisons: list[_CompiledComparison]) -> None:
         self._expression = expression
         self._comparisons = comparisons
 
     def call(self, data: bytes, ctx: bytes, *, explain: bool) -> bytes:
-        """See `Script`."""
+        """See `RunnableScript`."""
         try:
             names = {"data": orjson.loads(data), "ctx": orjson.loads(ctx)}
         except orjson.JSONDecodeError as error:
@@ -114,7 +114,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _show(kind: str, value: Any) -> str:
-    """Return a value as CEL would write it, as far as it is short."""
+    """Return a value as CEL would write it, if it is short."""
     if isinstance(value, str):
         return orjson.dumps(value[:80]).decode()
     if isinstance(value, bool) or value is None:

@@ -1,6 +1,6 @@
-"""JavaScript scripts, each call in a context of its own.
+"""Interpreter of JavaScript scripts: QuickJS, with a new context for each call.
 
-A context is dear (0.1 ms), but a cheaper wall does not hold: scripts of one context share its
+A context costs 0.1 ms, but a cheaper separation does not hold: scripts of one context share its
 prototypes and globals, and even where all of them are frozen there are setters of the engine
 behind them, as `Error.prepareStackTrace`, that keep what they are given.
 """
@@ -21,7 +21,7 @@ from streams.scripts.sandbox_process.interpreter import (
     NONE,
     TRUE,
     LimitReached,
-    Refused,
+    ScriptRefused,
     failed_comparison,
     line,
     not_boolean,
@@ -58,8 +58,8 @@ _EXPRESSION = _Form(("(data, ctx) => (", ")"), ("(data, ctx) => [", "]"))
 _BODY = _Form(("(data, ctx) => {", "}"), ("function (data, ctx) {{", "}}"))
 
 
-class JavaScript:
-    """The JavaScript engine.
+class JavaScriptInterpreter:
+    """Compiles JavaScript with QuickJS.
 
     Args:
         memory_bytes: memory of one call.
@@ -69,26 +69,28 @@ class JavaScript:
         self.call_s = 1.0
         self._memory_bytes = memory_bytes
 
-    def compile(self, source: str) -> JavaScriptScript:
-        """See `Language`."""
+    def compile(self, source: str) -> JavaScriptFunction:
+        """See `Interpreter`."""
         if not source.strip():
-            raise Refused(": the script is empty")
+            raise ScriptRefused(": the script is empty")
         code = without_text(source)
         clock = _CLOCK.search(code)
         if clock is not None:
             line_number, column = place_of(code, clock.start())
-            raise Refused(f", line {line_number}, column {column}: {clock.group()!r}: {_NO_TIME}")
+            raise ScriptRefused(
+                f", line {line_number}, column {column}: {clock.group()!r}: {_NO_TIME}"
+            )
         refusal = self._refusal(_EXPRESSION, source)
         if refusal is None:
-            return JavaScriptScript(self, _EXPRESSION.used, source)
+            return JavaScriptFunction(self, _EXPRESSION.used, source)
         if "return" in code and self._refusal(_BODY, source) is None:
-            return JavaScriptScript(self, _BODY.used, source)
+            return JavaScriptFunction(self, _BODY.used, source)
         if "return" in code:
             refusal = self._refusal(_BODY, source)
-        raise Refused(refusal or "")
+        raise ScriptRefused(refusal or "")
 
     def evaluate(self, brackets: tuple[str, str], source: str, *, show: bool = False) -> Any:
-        """Return the judge of a script, in a new context.
+        """Return the function that calls a script and encodes its answer, in a new context.
 
         Raises:
             quickjs.JSException: the script does not compile.
@@ -112,11 +114,13 @@ class JavaScript:
         return None
 
 
-class JavaScriptScript:
+class JavaScriptFunction:
     """A script that has compiled once; each call compiles it anew, in its own context."""
 
-    def __init__(self, engine: JavaScript, brackets: tuple[str, str], source: str) -> None:
-        self._engine = engine
+    def __init__(
+        self, interpreter: JavaScriptInterpreter, brackets: tuple[str, str], source: str
+    ) -> None:
+        self._interpreter = interpreter
         self._brackets = brackets
         self._source = source
         arrow = _ARROW.match(source)
@@ -125,7 +129,7 @@ class JavaScriptScript:
         self._comparisons = find_comparisons(blanked) if brackets == _EXPRESSION.used else []
 
     def call(self, data: bytes, ctx: bytes, *, explain: bool) -> bytes:
-        """See `Script`."""
+        """See `RunnableScript`."""
         try:
             texts = data.decode(), ctx.decode()
             answer = self._run(self._brackets, self._source, *texts)
@@ -141,14 +145,14 @@ class JavaScriptScript:
         return _PLAIN.get(answer) or _line(answer, self._source)
 
     def _run(self, brackets: tuple[str, str], source: str, data: str, ctx: str) -> str:
-        return self._engine.evaluate(brackets, source)(data, ctx)
+        return self._interpreter.evaluate(brackets, source)(data, ctx)
 
     def _explanation(self, data: str, ctx: str) -> bytes:
         brackets = (f"{self._header} (", ")")
         for one in self._comparisons:
             if self._run(brackets, one.text, data, ctx) == "0":
                 left, right = (
-                    self._engine.evaluate(brackets, side, show=True)(data, ctx)
+                    self._interpreter.evaluate(brackets, side, show=True)(data, ctx)
                     for side in (one.left, one.right)
                 )
                 return failed_comparison("js", one, left, right)
