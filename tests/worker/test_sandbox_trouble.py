@@ -60,7 +60,7 @@ class Runs:
         """Hold every run to be judged by its event alone."""
         for run_id, n in self._sent.items():
             verdict = await self._flow.verdict(run_id)
-            kinds = [(cause["kind"], verdict["limit"]) for cause in verdict["causes"]]
+            kinds = [(cause["kind"], verdict["script_limit"]) for cause in verdict["causes"]]
             assert verdict["status"] == ("passed" if n else "failed"), verdict
             assert kinds == ([] if n else [("validator", False)]), verdict
         assert len(self._flow.heard["flow-verdicts.v1"]) == len(self._sent)
