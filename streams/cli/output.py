@@ -34,13 +34,3 @@ def print_lines(lines: Iterable[str]) -> None:
 def print_json(document: Any) -> None:
     """Print a document to stdout, indented."""
     typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-
-
-def spaced(number: int) -> str:
-    """Return `40 000`."""
-    return f"{number:,}".replace(",", " ")
-
-
-def count_of(number: int, noun: str) -> str:
-    """Return `1 topic`, `40 000 topics`."""
-    return f"{spaced(number)} {noun}{'' if number == 1 else 's'}"

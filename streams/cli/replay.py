@@ -11,9 +11,9 @@ import typer
 
 from streams.cli.exit_codes import ExitCode
 from streams.cli.instants import INSTANT, parse_instant_option
-from streams.cli.output import count_of
 from streams.cli.replay_output import ReplayOutput
 from streams.cli.terminal import complain, say, stdout_is_terminal
+from streams.engine.text import count_of
 from streams.errors import BadLine, UnreadableInput
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from streams.cli.exit_codes import ExitCode
-from streams.cli.output import AsJson, columns, count_of, print_json, print_lines
+from streams.cli.output import AsJson, columns, print_json, print_lines
 from streams.cli.terminal import say
+from streams.engine.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

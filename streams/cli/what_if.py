@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.units import NS_PER_MS
 from streams.cli.instants import day_and_time
-from streams.cli.output import count_of, print_json, print_lines, spaced
+from streams.cli.output import print_json, print_lines
 from streams.cli.terminal import STATUS_SIGNS, say
+from streams.engine.text import count_of, spaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

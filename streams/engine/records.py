@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mypy_extensions import mypyc_attr
 
 if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason
     from schemas.wire import Event
+
+OUTAGE_NS: Final = 2_000_000_000
+"""Gap after a due instant from which the log counts as unwritable (R27)."""
 
 
 @mypyc_attr(acyclic=True)

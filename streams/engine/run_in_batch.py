@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import mypyc_attr
 
-from streams.engine.records import Judged, RefusedEvent, VerdictOut
+from streams.engine.records import OUTAGE_NS, Judged, RefusedEvent, VerdictOut
 from streams.engine.rules.causes import current_causes
 from streams.engine.rules.fast_path import take_on_fast_path
 from streams.engine.rules.judging import PendingCall, judge_dirty
@@ -22,7 +22,7 @@ from streams.engine.rules.verdicts import (
 )
 from streams.engine.run.intake import OPTIONS, receive
 from streams.engine.run.run import Run
-from streams.engine.run.timers import OUTAGE_NS, SKEW_NS, Outage
+from streams.engine.run.timers import SKEW_NS, Outage
 from streams.engine.run.window import forgotten_at, next_due
 
 if TYPE_CHECKING:

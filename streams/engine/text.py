@@ -1,4 +1,4 @@
-"""Texts of instants, durations and lists in causes."""
+"""Texts of instants, durations, counts and lists, in causes and on screens."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ def duration_text(duration_ns: int) -> str:
         if ms >= size and ms * 1_000 % size == 0:
             return f"{ms / size:g} {unit}"
     return f"{ms} ms"
+
+
+def spaced(number: int) -> str:
+    """Return `40 000`."""
+    return f"{number:,}".replace(",", " ")
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return `1 topic`, `40 000 topics`."""
+    return f"{spaced(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def list_text(names: list[str] | tuple[str, ...]) -> str:

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from streams.audit.recomputation import judge
 from streams.engine.partition import Partition
-from streams.engine.records import Record
+from streams.engine.records import OUTAGE_NS, Record
 from streams.engine.run.codec import read_header
-from streams.engine.run.timers import OUTAGE_NS
 from streams.engine.text import verdict_reasons
 from streams.kafka.written import Life, life_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 
     from aiokafka import TopicPartition
 
-    from streams.audit.recomputation import Evaluate
     from streams.engine.definitions.registry import Definitions
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
+
+    Evaluate = Callable[[Sequence[ScriptCall]], Awaitable[list[ScriptAnswer]]]
 
 
 class VerdictSummary(NamedTuple):
@@ -154,7 +154,10 @@ class _Side:
 
     async def judge(self, records: Sequence[Record]) -> None:
         self._offset = records[-1].offset
-        judged = await judge(self._engine, records, self._evaluate)
+        judgement = self._engine.judge(records)
+        while judgement.calls:
+            judgement.answer(await self._evaluate(judgement.calls))
+        judged = judgement.judged
         for out in judged.verdicts:
             verdict = orjson.loads(out.value)
             self.verdicts[life_of(verdict)].append(_summary(verdict))

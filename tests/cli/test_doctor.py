@@ -14,8 +14,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import DEFINITIONS, EVENTS
 from streams.agents.events.decoder import is_clock_record
-from streams.cli.doctor.clock import judge_offset
-from streams.cli.doctor.definitions import check_definitions
+from streams.doctor.clock import judge_offset
+from streams.doctor.definitions import check_definitions
 from streams.engine.definitions.definition import Definition
 from streams.kafka.broker_release import release_of
 from streams.kafka.clock_offset import ClockOffset

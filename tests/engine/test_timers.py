@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.units import NS_PER_MS
+from streams.engine.records import OUTAGE_NS
 from streams.engine.run.timers import (
     OUTAGE_GRACE_NS,
-    OUTAGE_NS,
     Outage,
     Waking,
     Wheel,

@@ -15,8 +15,9 @@ from schemas.errors import DeadLetterReason
 from schemas.units import NS_PER_MS
 from streams.cli.exit_codes import ExitCode
 from streams.cli.instants import INSTANT, parse_instant_option
-from streams.cli.output import count_of, print_json, print_lines
+from streams.cli.output import print_json, print_lines
 from streams.cli.terminal import data, say, stdout_is_terminal
+from streams.engine.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

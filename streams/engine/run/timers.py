@@ -6,9 +6,8 @@ from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 from schemas.units import NS_PER_MS
+from streams.engine.records import OUTAGE_NS
 
-OUTAGE_NS: Final = 2_000_000_000
-"""Gap after a due instant from which the log counts as unwritable (R27)."""
 OUTAGE_GRACE_NS: Final = 10_000_000_000
 """Time for producers to send what they held through an outage (R27)."""
 STAMPED_LATE_NS: Final = 6_000 * NS_PER_MS

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from streams.cli.doctor.findings import Finding
+from streams.doctor.findings import Finding
 
 if TYPE_CHECKING:
-    from streams.cli.doctor.findings import Level
+    from streams.doctor.findings import Level
     from streams.settings.worker import WorkerSettings
 
 TIMEOUT_S = 3.0

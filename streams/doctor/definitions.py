@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.cli.doctor.findings import Finding
-from streams.cli.output import count_of
+from streams.doctor.findings import Finding
+from streams.engine.text import count_of
 from streams.flows.contradictions import contradictions
 
 if TYPE_CHECKING:

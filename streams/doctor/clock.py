@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.cli.doctor.findings import Finding
+from streams.doctor.findings import Finding
 from streams.kafka.clock_offset import measure_clock_offset
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from streams.cli.doctor.worker_health import check_worker_health
 from streams.dev_broker.ports import free_ports
+from streams.doctor.worker_health import check_worker_health
 from streams.metrics.registry import Metrics
 from streams.settings.worker import WorkerSettings
 from streams.worker.health_page import HealthPage

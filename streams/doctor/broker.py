@@ -9,8 +9,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import ApiVersionRequest
 
-from streams.cli.doctor.findings import Finding
-from streams.cli.output import count_of
+from streams.doctor.findings import Finding
+from streams.engine.text import count_of
 from streams.kafka.broker_release import SIGNS, release_of, why_unreachable
 from streams.kafka.client import client_options
 from streams.kafka.topics import REQUEST_TIMEOUT_MS

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
-from streams.cli.doctor.findings import Finding
-from streams.cli.output import count_of
+from streams.doctor.findings import Finding
 from streams.engine.definitions.node import ENGINES
+from streams.engine.text import count_of
 from streams.errors import EngineUnavailable, SettingsError
 from streams.scripts.limits import Limits
 from streams.scripts.sandbox import create_sandbox

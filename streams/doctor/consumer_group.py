@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.units import NS_PER_MS
-from streams.cli.doctor.findings import Finding
-from streams.cli.output import count_of
-from streams.engine.text import duration_text
+from streams.doctor.findings import Finding
+from streams.engine.text import count_of, duration_text
 from streams.kafka.consumer_group import consumer_lag, describe_group
 
 if TYPE_CHECKING:
