@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,8 @@ async def kill_children(times: int) -> None:
     """Kill all sandbox processes that there are, again and again."""
     for _ in range(times):
         for process in psutil.Process().children():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # the pool has just replaced it
+                process.kill()
         await asyncio.sleep(0.05)
 
 
