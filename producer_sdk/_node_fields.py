@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-from producer_sdk._capture import Kind, ScriptCache
+from producer_sdk._capture import CapturedScripts, Kind
 from producer_sdk._errors import UsageError, closest, meant
 from producer_sdk._guard import guard
 from producer_sdk._types import NodeCondition
@@ -27,7 +27,7 @@ OPTION_RANGES = {
 }
 """Integer flow options with their smallest and largest value."""
 
-_scripts = ScriptCache()
+_scripts = CapturedScripts()
 
 
 def add_fields(event: dict[str, Any], fields: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ class InvalidEvent(SchemaError):
         return f"{self.path}: {self.message}" if self.path else self.message
 
 
-class Problem(NamedTuple):
+class DefinitionProblem(NamedTuple):
     """One problem of a definition: its place (`nodes[2].dep_ids[0]`), its node, a message."""
 
     place: str
@@ -66,7 +66,7 @@ class Problem(NamedTuple):
 class InvalidDefinition(SchemaError):
     """A definition that cannot be used, with every problem found in it."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[DefinitionProblem]) -> None:
         self.problems = list(problems)
         super().__init__(self.problems)
 

@@ -38,7 +38,7 @@ class Captured(NamedTuple):
     problem: str | None
 
 
-class ScriptCache:
+class CapturedScripts:
     """Captures functions and caches the scripts by code and closure.
 
     A lambda at a call site is a new function at each call, with the same code; its source is found

@@ -83,7 +83,7 @@ class NodeDefinition(Authored):
     additional_meta: Meta | None = None
 
 
-class LearnedNode(NodeDefinition):
+class LearnedNodeDefinition(NodeDefinition):
     """A node as the fields of events taught it."""
 
 

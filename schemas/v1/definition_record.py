@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 import orjson
 from pydantic import Field, RootModel, ValidationError
 
-from schemas.errors import InvalidDefinition, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition
 from schemas.json_types import is_object
 from schemas.renamed import rename_record
 from schemas.v1.base import InstantNs, Name, Version, WireModel, WireVersion
-from schemas.v1.definition import KNOWN_KEYS, FlowOptions, LearnedNode, NodeDefinition
+from schemas.v1.definition import KNOWN_KEYS, FlowOptions, LearnedNodeDefinition, NodeDefinition
 from schemas.v1.pydantic_errors import invalid_definition
 
 
@@ -32,7 +32,7 @@ class LearnedRecord(WireModel):
     v: WireVersion = 1
     kind: Literal["learned"]
     flow: Name
-    node: LearnedNode
+    node: LearnedNodeDefinition
     options: FlowOptions = FlowOptions()
     since_ns: InstantNs | None = Field(
         None, description="Of a lesson that is said again: from when on it counts"
@@ -49,7 +49,7 @@ class SnapshotRecord(WireModel):
     options: FlowOptions = FlowOptions()
     nodes: list[NodeDefinition] = Field(default_factory=list[NodeDefinition])
     learned_options: FlowOptions = FlowOptions()
-    learned_nodes: list[LearnedNode] = Field(default_factory=list[LearnedNode])
+    learned_nodes: list[LearnedNodeDefinition] = Field(default_factory=list[LearnedNodeDefinition])
 
 
 AnyRecord = PublishedRecord | LearnedRecord | SnapshotRecord
@@ -70,6 +70,6 @@ class DefinitionRecord(RootModel[Annotated[AnyRecord, Field(discriminator="kind"
             record = rename_record(content) if is_object(content) else content
             return cls.model_validate(record, extra="ignore")
         except orjson.JSONDecodeError as error:
-            raise InvalidDefinition([Problem("", None, f"not JSON: {error}")]) from error
+            raise InvalidDefinition([DefinitionProblem("", None, f"not JSON: {error}")]) from error
         except ValidationError as error:
             raise invalid_definition(error, None, KNOWN_KEYS) from error

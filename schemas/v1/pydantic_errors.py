@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import InvalidDefinition, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition
 from schemas.explain import show
 from schemas.field_checks import A_NAME
 from schemas.json_types import is_list, is_object
@@ -30,7 +30,7 @@ def invalid_definition(
         keys: the known keys of each object, by the key of the object; "" is the whole.
     """
     return InvalidDefinition(
-        Problem(place(found["loc"]), _node(found["loc"], content), _message(found, keys))
+        DefinitionProblem(place(found["loc"]), _node(found["loc"], content), _message(found, keys))
         for found in error.errors(include_url=False)
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from schemas.errors import InvalidDefinition, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition
 from schemas.v1.definition import FlowDefinition
 from streams.engine.definitions.checks import check_definition as check_graph
 from streams.errors import InvalidFlowFile
@@ -71,7 +71,7 @@ def check_content(content: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _script_problems(
     definition: Mapping[str, Any], compiler: ScriptCompiler
-) -> AsyncIterator[Problem]:
+) -> AsyncIterator[DefinitionProblem]:
     for index, node in enumerate(definition["nodes"]):
         for kind in _SCRIPTS:
             script = node.get(kind)
@@ -80,4 +80,4 @@ async def _script_problems(
             reason = await compiler.check(script["engine"], script["script"], kind)
             if reason is not None:
                 place = f"nodes[{index}].{kind}.script"
-                yield Problem(place, node["id"], f"cannot be used: {reason}")
+                yield DefinitionProblem(place, node["id"], f"cannot be used: {reason}")

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from schemas.errors import InvalidDefinition, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition
 from streams.cli.exit_codes import DulyGroup
 from streams.errors import BrokerUnavailable, DulyError, LeaseLost, SettingsError
 
@@ -40,7 +40,7 @@ def test_a_wrong_call_is_a_usage_error_on_stderr(duly: Duly, arguments: list[str
     ("error", "exit_code"),
     [
         (SettingsError("no"), 2),
-        (InvalidDefinition([Problem("", None, "no")]), 2),
+        (InvalidDefinition([DefinitionProblem("", None, "no")]), 2),
         (BrokerUnavailable("no"), 4),
         (LeaseLost("no"), 70),
         (DulyError("no"), 70),

@@ -242,7 +242,7 @@ def test_arguments_of_business_use_are_taken_by_their_names() -> None:
     assert "'k'" not in repr(client._config)
 
 
-# --- ScriptCache
+# --- CapturedScripts
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import orjson
 import pytest
 
-from schemas.errors import InvalidDefinition, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition
 from schemas.ids import definition_version
 from schemas.limits import OPTION_RANGES
 from schemas.v1.definition import FlowDefinition, FlowOptions, NodeDefinition
@@ -24,7 +24,7 @@ RECORDED: dict[str, Any] = orjson.loads(
 """Definition records by their kind, as they were written before options were renamed."""
 
 
-def problems(content: Any) -> list[Problem]:
+def problems(content: Any) -> list[DefinitionProblem]:
     with pytest.raises(InvalidDefinition) as caught:
         FlowDefinition.parse(content)
     return caught.value.problems
@@ -113,7 +113,7 @@ def test_an_unknown_key_is_refused_with_what_was_meant(key: str, hint: str):
 
 def test_the_problem_of_a_node_without_an_id_names_no_node():
     (problem,) = problems({"flow": "f", "nodes": [{"type": "act"}]})
-    assert problem == Problem("nodes[0].id", None, "is missing")
+    assert problem == DefinitionProblem("nodes[0].id", None, "is missing")
 
 
 def test_a_yaml_value_that_json_lacks_is_refused_and_named_by_its_type():
@@ -148,7 +148,7 @@ def test_an_error_reads_as_one_line_for_each_problem():
 
 
 def test_a_problem_without_a_place_is_its_message():
-    assert str(Problem("", None, "not JSON")) == "not JSON"
+    assert str(DefinitionProblem("", None, "not JSON")) == "not JSON"
 
 
 def test_a_record_is_read_although_a_newer_writer_added_keys_in_it():

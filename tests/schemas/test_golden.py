@@ -10,7 +10,7 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from schemas.errors import InvalidDefinition, InvalidEvent, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition, InvalidEvent
 from schemas.v1.dead_letter import DeadLetter
 from schemas.v1.definition import FlowDefinition
 from schemas.v1.definition_record import DefinitionRecord
@@ -75,7 +75,7 @@ def test_valid_flow_is_kept_as_given(content: bytes):
 def test_invalid_flow_is_refused_with_every_problem(content: bytes, expected: list[dict[str, str]]):
     with pytest.raises(InvalidDefinition) as caught:
         FlowDefinition.parse(json.loads(content))
-    assert caught.value.problems == [Problem(**problem) for problem in expected]
+    assert caught.value.problems == [DefinitionProblem(**problem) for problem in expected]
 
 
 @pytest.mark.parametrize("content", valid("definition_record"))
@@ -87,7 +87,7 @@ def test_valid_definition_record_is_read(content: bytes):
 def test_invalid_definition_record_is_refused(content: bytes, expected: list[dict[str, str]]):
     with pytest.raises(InvalidDefinition) as caught:
         DefinitionRecord.parse(content)
-    assert caught.value.problems == [Problem(**problem) for problem in expected]
+    assert caught.value.problems == [DefinitionProblem(**problem) for problem in expected]
 
 
 @pytest.mark.parametrize("content", valid("verdict"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from schemas.errors import InvalidDefinition, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition
 from schemas.renamed import rename_record
 from streams.engine.definitions.definition import Definition, Options
 from streams.engine.definitions.history import FlowHistory
@@ -85,7 +85,7 @@ class Definitions:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             name = key.decode("utf-8", "replace")
             raise InvalidDefinition(
-                [Problem("", None, f"the record {name!r} is no definition: {error!r}")]
+                [DefinitionProblem("", None, f"the record {name!r} is no definition: {error!r}")]
             ) from error
 
     def publish(self, definition: Mapping[str, Any], timestamp_ns: int = 0) -> str:
@@ -128,7 +128,7 @@ class Definitions:
                 f"flow {flow!r} has no version {version!r}, which a stored run was judged by: "
                 "was the definitions topic emptied while the runs were kept?"
             )
-            raise InvalidDefinition([Problem("", None, message)])
+            raise InvalidDefinition([DefinitionProblem("", None, message)])
         self._kept.need((flow, version))
         return definition
 
