@@ -164,8 +164,9 @@ def test_an_idle_process_that_is_lost_costs_no_answer(
 
     assert ask(*[0] * 40) == ["false"] * 40
     for child in psutil.Process().children():
-        wait_until_ready(child)
-        child.send_signal(number)
+        if child.status() != psutil.STATUS_ZOMBIE:  # lost in a test before, and not looked at since
+            wait_until_ready(child)
+            child.send_signal(number)
     assert ask(1) == ["true"]
     assert ask(0) == ["false"]
 
