@@ -85,7 +85,7 @@ class Topic:
 
 EVENTS: Final = Topic(
     name="flow-events.v1",
-    description="What happened: one event a record, or a clock record (null key and value).",
+    description="Events: one event per record, or a clock record (null key and value).",
     key="run_id",
     value=EventModel,
     partitions="settings",
@@ -98,7 +98,7 @@ EVENTS: Final = Topic(
 
 DEFINITIONS: Final = Topic(
     name="flow-definitions.v1",
-    description="What must happen: flows as published, nodes as learned, versions in use.",
+    description="Definitions: published flows, learned nodes, versions in use.",
     key="flow@version, flow (the newest) or flow/node (learned)",
     value=DefinitionRecord,
     partitions=1,
@@ -110,7 +110,7 @@ DEFINITIONS: Final = Topic(
 
 VERDICTS: Final = Topic(
     name="flow-verdicts.v1",
-    description="What the engine states: one verdict revision a record.",
+    description="Verdicts: one revision per record.",
     key="run_id",
     value=Verdict,
     partitions="settings",
@@ -122,7 +122,7 @@ VERDICTS: Final = Topic(
 
 DEAD_LETTERS: Final = Topic(
     name="flow-dead-letters.v1",
-    description="Records that were not an event, as they came, with the reason in headers.",
+    description="Records that are not valid events, unchanged, with the reason in headers.",
     key="the original key",
     value=DeadLetter,
     partitions="settings",
@@ -134,7 +134,7 @@ DEAD_LETTERS: Final = Topic(
 
 RUNS_CHANGELOG: Final = Topic(
     name="{app_id}-runs-changelog",
-    description="The state of each run that is remembered; a tombstone forgets one.",
+    description="State of each remembered run; a tombstone forgets it.",
     key="flow NUL run_id",
     value=None,
     partitions="settings",

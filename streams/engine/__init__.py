@@ -1,4 +1,4 @@
-"""The law of a run as pure code: no Kafka, no Faust, no clock, no I/O.
+"""The rules of judgement as pure code: no Kafka, no Faust, no clock, no I/O.
 
 Theory of operation
 ===================
@@ -73,7 +73,7 @@ the statuses on the right, each only by way of what its own line says.
 Rule → file
 ===========
 
-Where each rule of the law (docs/concepts.md) is decided; `agents/` is outside of the engine.
+Where each rule (docs/concepts.md) is decided; `agents/` is outside of the engine.
 
     R1  identity             agents/events/decoder.py (key), partition.py (state per flow and run)
     R2  once                 run/intake.py, run/entries.py

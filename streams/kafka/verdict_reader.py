@@ -12,14 +12,12 @@ import orjson
 from schemas.limits import VERSION
 from schemas.topics import VERDICTS
 from streams.kafka.topic_reader import open_reader, place_name, topic_partitions
-from streams.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from streams.settings.kafka import KafkaSettings
 
-log = get_logger(__name__)
 
 MAX_KNOWN_IDS = 100_000
 """Verdict ids remembered to drop copies; a crash's copies follow closely."""
@@ -59,7 +57,7 @@ async def follow_verdicts(
     wanted: VerdictFilter = VerdictFilter(),  # noqa: B008 -- immutable
     *,
     from_beginning: bool = False,
-    on_unreadable: OnUnreadable = log.warning,
+    on_unreadable: OnUnreadable,
 ) -> AsyncGenerator[list[ReadVerdict]]:
     """Yield the verdicts that match in batches, each verdict once, without end.
 

@@ -59,43 +59,60 @@ class Metric(NamedTuple):
 
 METRICS: Final[Mapping[MetricName, Metric]] = {
     "duly_events_total": Metric(
-        "counter", ("outcome",), "Records of the events topic, by how they were received"
+        "counter",
+        ("outcome",),
+        "Events taken in, by outcome: accepted, duplicate, conflicting_event, skewed, …",
     ),
-    "duly_verdicts_total": Metric("counter", ("status", "trigger"), "Verdicts said"),
-    "duly_causes_total": Metric("counter", ("kind",), "Causes of the failed verdicts said"),
+    "duly_verdicts_total": Metric(
+        "counter", ("status", "trigger"), "Verdicts written, by status and by what decided them"
+    ),
+    "duly_causes_total": Metric("counter", ("kind",), "Causes of the failed verdicts written"),
     "duly_dead_letters_total": Metric("counter", ("reason",), "Records that became dead letters"),
-    "duly_open_runs": Metric("gauge", ("partition",), "Runs that wait for an instant"),
+    "duly_open_runs": Metric(
+        "gauge", ("partition",), "Open runs: runs that wait for a due instant"
+    ),
     "duly_deadline_lateness_seconds": Metric(
-        "histogram", (), "From a due instant to the acknowledgement of its verdict", _LATENCY_S
+        "histogram", (), "Time from a due instant to the acknowledgement of its verdict", _LATENCY_S
     ),
     "duly_event_to_verdict_seconds": Metric(
         "histogram",
         (),
-        "From the record of an event to the acknowledgement of the verdict that it made",
+        "Time from an event's record timestamp to the acknowledgement of the verdict that it caused",
         _LATENCY_S,
     ),
     "duly_clock_lag_seconds": Metric(
-        "gauge", ("partition",), "How far the newest record judged lies behind the wall clock"
+        "gauge",
+        ("partition",),
+        "Stream time behind the wall clock: age of the newest judged record",
     ),
     "duly_clock_records_total": Metric("counter", (), "Clock records written"),
     "duly_script_seconds": Metric(
-        "histogram", ("engine",), "Script evaluation: all calls of a batch", _SCRIPT_S
+        "histogram", ("engine",), "Time of script evaluation, for all calls of a batch", _SCRIPT_S
     ),
     "duly_scripts_suspended_total": Metric(
-        "counter", ("engine",), "Scripts suspended for a while: they kept going over their limits"
+        "counter",
+        ("engine",),
+        "Suspensions by the circuit breaker: scripts that kept going over their limits",
     ),
     "duly_commit_lag": Metric(
-        "gauge", ("partition",), "Records fetched whose effects are not durable yet"
+        "gauge", ("partition",), "Fetched records whose effects are not durable yet"
     ),
     "duly_recovery_seconds": Metric(
-        "histogram", (), "From the loss of partitions to the first batch judged", _RECOVERY_S
+        "histogram",
+        (),
+        "Time from the start of a rebalance until partitions are assigned and recovered",
+        _RECOVERY_S,
     ),
-    "duly_rebalances_total": Metric("counter", (), "Assignments of partitions to this worker"),
+    "duly_rebalances_total": Metric(
+        "counter", (), "Rebalances: assignments of partitions to this worker"
+    ),
     "duly_producer_skew_seconds": Metric(
-        "histogram", (), "How far the clock of a producer ran ahead of the log", _SKEW_S
+        "histogram", (), "Time by which the clock of a producer was ahead of the log", _SKEW_S
     ),
     "duly_oldest_unprocessed_seconds": Metric(
-        "gauge", ("partition",), "Age of the oldest record that is fetched and not judged"
+        "gauge",
+        ("partition",),
+        "Age of the oldest record that is fetched but not judged (lag in time)",
     ),
 }
 

@@ -32,65 +32,65 @@ class KafkaSettings(BaseSettings):
     broker: str = Field(
         default="localhost:9092",
         pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$",
-        description="Kafka bootstrap servers, `host:port`, several separated by commas.",
+        description="Kafka bootstrap servers, `host:port`, separated by commas.",
     )
     ssl_ca: str | None = Field(
         default=None,
-        description="Turns TLS on: a PEM file of certificate authorities, or `system` for those "
+        description="Turns on TLS: a PEM file of certificate authorities, or `system` for those "
         "that the operating system trusts.",
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        default=None, description="Turns SASL on: how a client proves who it is."
+        default=None, description="Turns on SASL authentication with this mechanism."
     )
-    sasl_username: str | None = Field(default=None, description="The user name for SASL.")
-    sasl_password: SecretStr | None = Field(default=None, description="The password for SASL.")
+    sasl_username: str | None = Field(default=None, description="User name for SASL.")
+    sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
     sasl_allow_plaintext: bool = Field(
         default=False,
-        description="Allows SASL without TLS, which shows the password to the network.",
+        description="Allows SASL without TLS, which exposes the password to the network.",
     )
     idempotence: bool = Field(
         default=True,
-        description="Writes with an idempotent producer; turn it off only for a broker that has "
-        "none, such as the embedded one.",
+        description="Uses an idempotent producer. Turn it off only for a broker that does not "
+        "support it, such as the embedded one.",
     )
     allow_create_time: bool = Field(
         default=False,
-        description="Accepts topics without LogAppendTime, so that deadlines rest on the clocks "
-        "of producers; for the embedded broker only.",
+        description="Accepts topics without LogAppendTime, so that deadlines depend on the clocks "
+        "of producers. For the embedded broker only.",
     )
 
     # --- names and topics
     app_id: str = Field(
         default="duly",
         pattern=r"^[A-Za-z0-9._-]{1,128}$",
-        description="Consumer group and name of the changelog; renaming it forgets all state.",
+        description="Consumer group, and prefix of the changelog topic. Changing it loses all state.",
     )
     topic_prefix: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9._-]{0,64}$",
-        description="Put before every topic name; separate tenants use separate prefixes.",
+        description="Prefix of topic names; separate tenants use separate prefixes.",
     )
     partitions: int = Field(
         default=8,
         ge=1,
         le=10_000,
-        description="Partitions of events, verdicts, dead letters and changelog; fixed for a "
-        "topic's life.",
+        description="Partitions of events, verdicts, dead letters and changelog; fixed for the "
+        "life of a topic.",
     )
     replication: int = Field(
         default=-1,
         ge=-1,
         le=100,
-        description="Replicas of a topic that we create; -1 is the broker's default.",
+        description="Replication factor of topics that Duly creates; -1 is the broker's default.",
     )
 
     # --- its log
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",
-        description="`json` lines, coloured `console` lines, or `auto`: console on a terminal.",
+        description="Format of log lines: `json`, coloured `console`, or `auto`: console on a terminal, else JSON.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least level that is logged."
+        default="info", description="Lowest level that is logged."
     )
 
     @model_validator(mode="after")

@@ -40,13 +40,13 @@ SECTIONS: tuple[Section, ...] = (
         "kafka",
         "Kafka",
         KafkaSettings,
-        "Every process that speaks Kafka reads these: the worker, the commands, the audit.",
+        "Read by every process that connects to Kafka: the worker, the commands, the audit.",
     ),
     _section(
         "worker",
         "Worker",
         WorkerSettings,
-        "The worker reads these as well, and so do the commands that judge or compile as it would.",
+        "Read by the worker, and by commands that judge events or compile scripts as a worker does.",
     ),
 )
 """In the order in which they are shown; no variable stands in two."""

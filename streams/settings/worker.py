@@ -44,41 +44,41 @@ class WorkerSettings(KafkaSettings):
         default=10_000,
         ge=1_000,
         le=90_000,
-        description="Silence in ms after which Kafka gives the worker's partitions to another; "
-        "a worker that stood still for 0.6 of it stops.",
+        description="Time in ms without a heartbeat after which Kafka gives the worker's partitions "
+        "to another. A worker that stood still for 0.6 of it ends itself.",
     )
     rebalance_timeout_ms: int = Field(
         default=10_000,
         ge=1_000,
-        description="Time in ms that a rebalance waits for every worker to join.",
+        description="Time in ms that a rebalance waits for workers to join.",
     )
     instance_id: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]{1,128}$",
-        description="Static membership: a name of this worker that survives its restart, so that "
-        "it gets its partitions back without waiting for the session to end.",
+        description="Static membership: a name of this worker that stays the same over restarts, so "
+        "that it gets its partitions back without waiting for the session to end.",
     )
     start: Annotated[str, AfterValidator(_check_start)] = Field(
         default="earliest",
-        description="Where a new consumer group begins to read events: `earliest`, `latest` or a "
+        description="Where a new consumer group starts to read events: `earliest`, `latest` or a "
         "time such as `2026-01-31T12:00:00Z`.",
     )
     state_dir: Path | None = Field(
         default=None,
-        description="Folder for files that the worker may lose at any time; none stands for "
-        "`duly` in the system's folder for temporary files.",
+        description="Folder for temporary files of the worker. Default: `duly` in the system's "
+        "folder for temporary files.",
     )
 
     # --- its health page
     web_host: str = Field(
         default="127.0.0.1",
-        description="Where `/livez`, `/readyz` and `/metrics` are served; `0.0.0.0` in a container.",
+        description="Address of `/livez`, `/readyz` and `/metrics`; `0.0.0.0` in a container.",
     )
     web_port: int = Field(
         default=6066,
         ge=0,
         le=65_535,
-        description="The port for them; 0 serves nothing. Each worker of a machine needs its own.",
+        description="Port of these pages; 0 turns them off. Each worker of a machine needs its own.",
     )
 
     # --- defaults of flow options
@@ -86,39 +86,42 @@ class WorkerSettings(KafkaSettings):
         "window_ms", "Time in ms without a new event after which a run's window closes."
     )
     max_open_ms: int = _option(
-        "max_open_ms", "Time in ms after which a window closes whatever still comes."
+        "max_open_ms", "Time in ms after its first event at which a run's window closes for good."
     )
     settle_ms: int = _option(
-        "settle_ms", "Time in ms without an event before a run that taught its flow can pass."
+        "settle_ms",
+        "Time in ms without an event before a run whose events extended its flow passes.",
     )
     grace_ms: int = _option(
-        "grace_ms", "Time in ms that an event waits for its dependencies to arrive."
+        "grace_ms",
+        "Time in ms that an event waits for its dependencies, and a deadline for its event.",
     )
     clock_tolerance_ms: int = _option(
-        "clock_tolerance_ms", "Difference in ms between the clocks of producers that is forgiven."
+        "clock_tolerance_ms", "Tolerated difference in ms between the clocks of producers."
     )
     forget_after_ms: int = _option(
-        "forget_after_ms", "Time in ms that the state of a closed run is kept."
+        "forget_after_ms", "Time in ms for which the state of a closed run is kept."
     )
     max_events_per_run: int = _option(
-        "max_events_per_run", "Events that a run takes; more are dead letters."
+        "max_events_per_run", "Maximum number of events of a run; further ones become dead letters."
     )
     closed: bool = Field(
-        default=False, description="Whether a flow takes only the nodes of its published YAML."
+        default=False, description="Whether a flow accepts only the nodes of its published YAML."
     )
 
     # --- scripts
     script_timeout_ms: int = Field(
-        default=50, ge=1, le=60_000, description="Time in ms that one call of a script may take."
+        default=50, ge=1, le=60_000, description="Time limit in ms of one script call."
     )
     script_memory_mb: int = Field(
-        default=64, ge=1, le=4_096, description="Memory in MiB that one call of a script may take."
+        default=64, ge=1, le=4_096, description="Memory limit in MiB of one script call."
     )
     script_engine_timeout_ms: int = Field(
         default=60_000,
         ge=1_000,
         le=3_600_000,
-        description="Time in ms that scripts wait for an engine that does not work, before the worker ends.",
+        description="Time in ms without a working script engine after which the worker ends; until "
+        "then its scripts wait.",
     )
 
     @property

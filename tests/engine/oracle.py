@@ -1,7 +1,7 @@
-"""A second reading of the law, for flows that operators published: slow, and from scratch at every instant.
+"""A second implementation of the rules, for published flows: slow, and from scratch at every instant.
 
-It shares no code with the engine. It keeps the events that came and, beside them, only what the law
-says has a history: since when an event counts, since when a deadline has its value, which outages
+It shares no code with the engine. It keeps the events that came and, beside them, only what the rules
+say has a history: since when an event counts, since when a deadline has its value, which outages
 there were, and what was said last. Everything else is computed anew whenever it is asked for.
 Instants are milliseconds here, but for `ts`, which is nanoseconds as on the wire.
 """

@@ -1,4 +1,4 @@
-"""R14 learned flows, and what the law says of definitions that come with events."""
+"""R14 learned flows, and definitions that come with events (R18)."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_the_same_log_gives_the_same_verdicts(
 
 
 def test_the_rules_hold(tmp_path: Path) -> None:
-    """The tests of the law, on the compiled engine."""
+    """The tests of the rules, on the compiled engine."""
     shutil.copytree(ROOT / "tests", tmp_path / "tests")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--no-header"]
