@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from schemas.limits import MAX_EVENT_BYTES
 from schemas.partitioning import murmur2_partition
 from streams.dev_broker import APACHE_KINDS, start_broker
 from tests.attacks.findings import NODE, flow_name
 from tests.support.attack_list import load_attacks
+from tests.support.completed_runs import CompletedRuns
 from tests.support.figures import Latency
 from tests.support.installed_deployment import InstalledDeployment
 from tests.support.report import Row, print_table, say
@@ -38,8 +39,6 @@ EVENTS_PER_SECOND = 2_000
 ONE_IN = 20
 """One in so many events is an attack."""
 SLICE_S = 0.005
-STALL_S = 60.0
-"""A worker that gives no verdict for this long has stalled."""
 WARM_S = 2.0
 
 
@@ -79,7 +78,7 @@ async def measure_beside_attacks(
         (f"1 in {ONE_IN} an attack, next {seconds:g} s", seconds, small),
     ]
     rows: list[Row] = []
-    watch = _Watch(deployment)
+    watch = _GoodRuns(deployment)
     with deployment.worker():
         reading = asyncio.create_task(watch.read())
         await _produce(deployment, WARM_S, (), watch)
@@ -95,48 +94,23 @@ async def measure_beside_attacks(
     return rows
 
 
-class _Watch:
-    """Reads the verdicts of good runs whose last event was produced; the first one must be a pass."""
-
-    def __init__(self, deployment: InstalledDeployment) -> None:
-        self._deployment = deployment
-        self._moved = asyncio.Event()
-        self.completed: dict[str, float] = {}
-        """Run id → when its last event was handed to the producer."""
-        self.forget()
+class _GoodRuns(CompletedRuns):
+    """Good runs; the first verdict on each must be a pass."""
 
     def forget(self) -> None:
-        """Begin to measure anew."""
         self.seconds: list[float] = []
         self.wrong = 0
 
-    async def all_read(self) -> None:
-        """Wait until every completed run has its verdict; raises TimeoutError if none comes for long."""
-        while self.completed:
-            self._moved.clear()
-            await asyncio.wait_for(self._moved.wait(), STALL_S)
-
-    async def read(self) -> None:
-        consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=self._deployment.bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        async with consumer:
-            consumer.assign(self._deployment.partitions(self._deployment.verdicts))
-            async for record in consumer:
-                self._take(orjson.loads(record.value), time.time())
-
-    def _take(self, verdict: dict[str, Any], read_at: float) -> None:
+    def take(self, verdict: dict[str, Any], read_at: float) -> bool:
         if verdict["flow"] != FLOW or verdict["run_id"] not in self.completed:
-            return
-        self._moved.set()
+            return False
         self.seconds.append(read_at - self.completed.pop(verdict["run_id"]))
         self.wrong += verdict["status"] != "passed" or bool(verdict["causes"])
+        return True
 
 
 async def _produce(
-    deployment: InstalledDeployment, seconds: float, attacks: Sequence[Attack], watch: _Watch
+    deployment: InstalledDeployment, seconds: float, attacks: Sequence[Attack], watch: _GoodRuns
 ) -> None:
     """Produce events, each at its time; every `ONE_IN`th is an attack, if there are any."""
     job = events(round(seconds * EVENTS_PER_SECOND), time.time_ns())

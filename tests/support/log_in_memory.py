@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from streams.agents.events.context import Destinations, WorkerContext
 from streams.engine.definitions.registry import Definitions
 from streams.kafka.rows import Appended, OutRecord, Row
+from tests.support.blockable_topics import BlockableTopics
 from tests.support.kafka_records import PARTITIONS
 
 if TYPE_CHECKING:
@@ -18,54 +19,35 @@ if TYPE_CHECKING:
 DESTINATIONS = Destinations("events", "verdicts", "dead-letters", "definitions", "changelog")
 
 
-class Log:
-    """Topics in memory; a topic can be blocked, so that its writes wait for their acknowledgement."""
+class Log(BlockableTopics):
+    """Topics in memory."""
 
     def __init__(self) -> None:
+        super().__init__(DESTINATIONS)
         self.written: list[tuple[str, int, OutRecord]] = []
         self.timestamp_ms = 0
         self.committed_offset = 0
-        self.paused: set[int] = set()
-        self._open = {topic: asyncio.Event() for topic in DESTINATIONS}
-        for gate in self._open.values():
-            gate.set()
-        self._changed = asyncio.Condition()
 
     async def append(self, topic: str, partition: int, records: Iterable[Row]) -> Appended | None:
         records = list(records)
-        await self._open[topic].wait()
+        await self.opened(topic)
         if not records:
             return None
         self.written += [(topic, partition, OutRecord(*record)) for record in records]
-        async with self._changed:
-            self._changed.notify_all()
+        async with self.changed:
+            self.changed.notify_all()
         return Appended(len(self.of(topic)) - 1, self.timestamp_ms)
-
-    def generation(self) -> int:
-        return 7
 
     def committed(self, partition: int) -> int:
         return self.committed_offset
-
-    def pause(self, partition: int) -> None:
-        self.paused.add(partition)
-
-    def resume(self, partition: int) -> None:
-        self.paused.discard(partition)
-
-    def block(self, topic: str) -> None:
-        self._open[topic].clear()
-
-    def unblock(self, topic: str) -> None:
-        self._open[topic].set()
 
     def of(self, topic: str) -> list[OutRecord]:
         return [record for to, _, record in self.written if to == topic]
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition that only a write can bring about."""
-        async with self._changed:
-            await asyncio.wait_for(self._changed.wait_for(condition), 10)
+        async with self.changed:
+            await asyncio.wait_for(self.changed.wait_for(condition), 10)
 
 
 class Batch:

@@ -15,6 +15,7 @@ from streams.faust_batches.lease import Lease
 from streams.faust_batches.transport import batch_producer, use_batch_transport
 from streams.kafka.rows import OutRecord
 from streams.kafka.topics import ensure_topics
+from tests.support.blockable_topics import BlockableTopics
 from tests.support.log_in_memory import Batch
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ PATIENCE_S = 20.0
 LEASE_MS = 60_000
 
 
-class LogOnKafka:
+class LogOnKafka(BlockableTopics):
     """Topics on a broker, written by the worker's own producer; a topic can be blocked as in memory.
 
     Args:
@@ -38,47 +39,28 @@ class LogOnKafka:
 
     def __init__(self, settings: KafkaSettings, producer: Any, consumer: Any) -> None:
         self.destinations = Destinations.of(settings)
-        self.paused: set[int] = set()
+        super().__init__(self.destinations)
         self._producer = producer
         self._consumer = consumer
-        self._open = {topic: asyncio.Event() for topic in self.destinations}
-        for gate in self._open.values():
-            gate.set()
         self._acknowledged: Counter[str] = Counter()
-        self._changed = asyncio.Condition()
         self._fetched_to = 0
 
     async def append(self, topic: str, partition: int, records: Iterable[Row]) -> Appended | None:
         records = list(records)
-        await self._open[topic].wait()
+        await self.opened(topic)
         appended = await self._producer.append(topic, partition, records)
-        async with self._changed:
+        async with self.changed:
             self._acknowledged[topic] += len(records)
-            self._changed.notify_all()
+            self.changed.notify_all()
         return appended
-
-    def generation(self) -> int:
-        return 7
 
     def committed(self, _partition: int) -> int:
         return 0
 
-    def pause(self, partition: int) -> None:
-        self.paused.add(partition)
-
-    def resume(self, partition: int) -> None:
-        self.paused.discard(partition)
-
-    def block(self, topic: str) -> None:
-        self._open[topic].clear()
-
-    def unblock(self, topic: str) -> None:
-        self._open[topic].set()
-
     async def until_written(self, topic: str, count: int = 1) -> None:
         """Wait until so many records of a topic are acknowledged."""
-        async with self._changed, asyncio.timeout(PATIENCE_S):
-            await self._changed.wait_for(lambda: self._acknowledged[topic] >= count)
+        async with self.changed, asyncio.timeout(PATIENCE_S):
+            await self.changed.wait_for(lambda: self._acknowledged[topic] >= count)
 
     async def fetch(self, partition: int, at_least: int = 1) -> Batch:
         """Return what the events topic holds behind the batch before, waiting for so many records."""
