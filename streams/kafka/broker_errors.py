@@ -27,3 +27,12 @@ def broker_errors(settings: KafkaSettings) -> Generator[None]:
     except KafkaError as error:
         reason = f"{type(error).__name__}: {error}"
         raise BrokerUnavailable(f"the broker at {settings.broker} failed: {reason}") from error
+
+
+def unreachable(error: Exception, settings: KafkaSettings) -> BrokerUnavailable:
+    """Return the error of a client that could not connect, with what to look at."""
+    secured = "DULY_SASL_* and DULY_SSL_CA" if settings.sasl_mechanism else "DULY_SSL_CA"
+    return BrokerUnavailable(
+        f"no Kafka broker serves us at {settings.broker} ({type(error).__name__}: {error}): "
+        f"is it running, and are DULY_BROKER, {secured} right?"
+    )

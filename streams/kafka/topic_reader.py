@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streams.errors import IncompleteRead, NoTopic
-from streams.kafka.broker_errors import broker_errors
+from streams.kafka.broker_errors import broker_errors, unreachable
 from streams.kafka.client import client_options
 from streams.kafka.topics import admin_client, full_name
 
@@ -145,20 +145,20 @@ class TopicReader:
             IncompleteRead: the records up to the end cannot all be read.
         """
         position = await self._position(partition)
-        advanced = time.monotonic()
+        waiting_since = time.monotonic()
         while position < end:
             batch = await self.more(partition)
             # A transaction marker takes an offset too: ask for the position, not the last record.
             before, position = position, await self._position(partition)
-            if position != before:
-                advanced = time.monotonic()
-            elif time.monotonic() - advanced > self._stall_s:
+            if position == before and time.monotonic() - waiting_since > self._stall_s:
                 raise IncompleteRead(
                     f"{place_name(partition, position)}: the broker returns no record from here on, "
                     f"though the partition ends at {end}; waited {self._stall_s:g} s"
                 )
             if batch:
                 yield batch
+            if position != before:  # counted from here: who takes a batch may take long over it
+                waiting_since = time.monotonic()
 
     async def more(self, partition: TopicPartition) -> list[Any]:
         """Return the next records of the partition being read; none if none come soon.
@@ -229,7 +229,10 @@ async def open_reader(
     reader = TopicReader(client_options(settings), following=following, stall_s=stall_s)
     with broker_errors(settings):
         try:
-            await reader.start()
+            try:
+                await reader.start()
+            except (KafkaError, OSError) as error:
+                raise unreachable(error, settings) from error
             yield reader
         finally:
             await reader.stop()

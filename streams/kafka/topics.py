@@ -15,7 +15,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import BROKER_DEFAULT_REPLICATION, TOPICS, Topic, topic_name
-from streams.errors import BrokerError, BrokerUnavailable, TopicMismatch
+from streams.errors import BrokerError, TopicMismatch
+from streams.kafka.broker_errors import unreachable
 from streams.kafka.client import client_options
 from streams.log import get_logger
 
@@ -117,17 +118,9 @@ async def admin_client(settings: KafkaSettings) -> AsyncGenerator[AIOKafkaAdminC
         await admin.start()
         yield admin
     except (KafkaError, OSError) as error:
-        raise _explain(error, settings) from error
+        raise unreachable(error, settings) from error
     finally:
         await admin.close()
-
-
-def _explain(error: Exception, settings: KafkaSettings) -> BrokerUnavailable:
-    secured = "DULY_SASL_* and DULY_SSL_CA" if settings.sasl_mechanism else "DULY_SSL_CA"
-    return BrokerUnavailable(
-        f"no Kafka broker serves us at {settings.broker} ({type(error).__name__}: {error}): "
-        f"is it running, and are DULY_BROKER, {secured} right?"
-    )
 
 
 async def describe_topics(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> dict[str, Found]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from schemas.renamed import RENAMED_OPTIONS
 from streams.settings.kafka import ENV_PREFIX
 from streams.settings.sections import SECTIONS
 
@@ -52,11 +53,13 @@ def effective_settings(
 
 
 def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for each variable that looks like a misspelt setting."""
+    """Yield a sentence for each variable that has the old name of a setting, or looks like a misspelt one."""
     known = [name.upper() for section in SECTIONS for name in section.fields]
     for variable in sorted(environment):
         name = variable.upper().removeprefix(ENV_PREFIX)
         if name == variable.upper() or name in known:
             continue
-        if alike := difflib.get_close_matches(name, known, n=1, cutoff=ALIKE):
+        if renamed := RENAMED_OPTIONS.get(name.lower()):
+            yield f"{variable} is now {ENV_PREFIX}{renamed.upper()}; the old name has no effect"
+        elif alike := difflib.get_close_matches(name, known, n=1, cutoff=ALIKE):
             yield f"{variable} is not a setting of the worker; did you mean {ENV_PREFIX}{alike[0]}?"

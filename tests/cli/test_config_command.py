@@ -90,6 +90,14 @@ def test_a_misspelt_setting_is_named_and_one_of_the_sdk_is_not(
     )
 
 
+def test_the_old_name_of_a_setting_is_named(duly: Duly, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DULY_RETENTION_MS", "1000")
+    result = duly("config", "show")
+    assert result.stderr == (
+        "warning: DULY_RETENTION_MS is now DULY_FORGET_AFTER_MS; the old name has no effect\n"
+    )
+
+
 def test_a_wrong_setting_is_exit_2_with_its_name(
     duly: Duly, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.topics import DEFINITIONS, EVENTS
 from streams.errors import EXIT_BROKER, BrokerUnavailable, IncompleteRead, NoTopic
+from streams.kafka import topic_reader
 from streams.kafka.topic_reader import (
     FETCH_RECORDS,
     STALL_S,
@@ -102,6 +104,31 @@ async def test_a_log_that_stops_before_its_end_is_refused(settings: KafkaSetting
     topic = full_name(EVENTS, settings)
     assert str(refused.value).startswith(f"{topic}, partition 0, offset 3: ")
     assert "the partition ends at 9" in str(refused.value)
+
+
+async def test_whoever_takes_long_over_a_batch_is_not_taken_for_a_broker_that_stalls(
+    settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+):
+    """An audit that judges a batch for longer than that reads on, even if the next fetch is empty."""
+    now = 0.0
+    monkeypatch.setattr(topic_reader, "time", SimpleNamespace(monotonic=lambda: now))
+    await _write(settings, RECORDS)
+    async with open_reader(settings, stall_s=1.0) as reader:
+        fetched = reader.more
+        pending = [True]
+
+        async def empty_once(partition: TopicPartition) -> list[Any]:
+            if now and pending:
+                pending.clear()
+                return []
+            return await fetched(partition)
+
+        monkeypatch.setattr(reader, "more", empty_once)
+        read = 0
+        async for batch in reader.read(events_of(settings), RECORDS):
+            read += len(batch)
+            now += 10
+    assert (read, pending) == (RECORDS, [])
 
 
 async def test_a_record_that_is_not_kept_is_refused(settings: KafkaSettings):
@@ -203,7 +230,8 @@ async def test_a_topic_that_does_not_exist_is_named(settings: KafkaSettings):
 
 async def test_a_broker_that_cannot_be_reached_is_named(settings: KafkaSettings):
     nobody = settings.model_copy(update={"broker": "127.0.0.1:1"})
-    with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1"):
+    advice = r"serves us at 127\.0\.0\.1:1 .* are DULY_BROKER, DULY_SSL_CA right\?"
+    with pytest.raises(BrokerUnavailable, match=advice):
         async with open_reader(nobody):
             pass
 

@@ -255,6 +255,14 @@ def test_a_new_script_that_gets_no_cpu_is_tried_for_longer() -> None:
     assert [seconds for _, seconds in script.granted] == [0.01, 0.01 * MAX_STRETCH[0]]
 
 
+def test_a_call_after_one_that_ended_in_an_error_begins_with_its_own_time() -> None:
+    ends = iter([NO_CPU, PassResult([], CallFault("error", "odd exception")), PassResult([TRUE])])
+    script = Passes(lambda _calls, _seconds: next(ends))
+    found = answer(script, calls("odd", "next"))
+    assert [one.outcome for one in found] == ["error", "true"]
+    assert script.granted[-1] == (1, 0.05)
+
+
 def test_an_error_of_the_sandbox_is_not_tried_again() -> None:
     script = Passes(lambda _calls, _seconds: PassResult([], CallFault("error", "odd exception")))
     assert answer(script, calls("odd")) == [("error", "python: odd exception")]

@@ -107,7 +107,12 @@ class AssignedPartitions:
             owner.measure()
 
     def why_stuck(self) -> str | None:
-        """Return why the worker should be restarted, or None: an owner does not get through a batch."""
+        """Return why the worker should be restarted, or None: an owner does not get through a batch.
+
+        One that waits for a script engine is not stuck: the sandbox itself ends the worker after its bound.
+        """
+        if self._context.sandbox.why_waiting() is not None:
+            return None
         for number, owner in self._owners.items():
             if (stuck_s := owner.stuck_s()) > STUCK_S:
                 return f"partition {number} has been at one batch for {stuck_s:.0f} s"

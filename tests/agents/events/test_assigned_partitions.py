@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
 import pytest
 from faust.types import TP
 
+from streams.agents.events import assigned_partitions as assigned_module
 from streams.agents.events.assigned_partitions import AssignedPartitions
 from streams.engine.definitions.registry import Definitions
 from streams.errors import DulyError, UnreadableState
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 SHOP = {"flow": "shop", "nodes": [{"id": "pay"}, {"id": "ship", "dep_ids": ["pay"]}]}
 
 
+class Waiting(Neighbours):
+    """A sandbox whose engine does not work."""
+
+    reason: str | None = None
+
+    def why_waiting(self) -> str | None:
+        return self.reason
+
+
 class Group:
     """A worker in a group whose assignment a test decides."""
 
@@ -32,9 +43,9 @@ class Group:
             faust.App("app", store="memory://", autodiscover=False), name="runs", partitions=4
         )
         self.assigned: set[TP] = set()
-        context = Neighbours(self.log, definitions).context()
+        self.neighbours = Waiting(self.log, definitions)
         self.partitions = AssignedPartitions(
-            self.table, definitions, context, assigned=lambda: self.assigned
+            self.table, definitions, self.neighbours.context(), assigned=lambda: self.assigned
         )
 
     @property
@@ -140,3 +151,18 @@ async def test_partitions_are_not_opened_on_states_that_cannot_be_read(group: Gr
     group.store.failure = UnreadableState("app-runs-changelog-0")
     with pytest.raises(UnreadableState):
         await group.rebalance(0)
+
+
+async def test_a_partition_that_waits_for_a_script_engine_is_not_ready_and_not_stuck(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A liveness probe must not restart what the sandbox ends itself, after its own bound."""
+    monkeypatch.setattr(assigned_module, "STUCK_S", -1.0)
+    await group.rebalance(1)
+    group.neighbours.may_open.clear()
+    group.partitions.deliver(batch(1, "pay"))
+    await asyncio.wait_for(group.neighbours.opening.wait(), 10)
+    assert group.partitions.why_stuck() is not None
+    group.neighbours.reason = "the script engine js has not worked for 61 s"
+    assert group.partitions.why_stuck() is None
+    assert group.partitions.why_not_ready() == group.neighbours.reason
