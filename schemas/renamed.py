@@ -1,7 +1,8 @@
 """Option names of stored records from before the first release, read as today's names.
 
-Events, YAML, SDK calls and verdicts take today's names alone. What is stored is older than the code
-that reads it: records of the definitions topic, and the options in the state of a run.
+Events, YAML, SDK calls and verdicts take today's names alone; the message for an old one says the
+new one. What is stored is older than the code that reads it: records of the definitions topic, and
+the options in the state of a run.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ EVENTS: Final = Topic(
     cleanup_policy="delete",
     retention_ms=7 * _DAY_MS,
     log_append_time=True,
-    producers=("producer_sdk", "gateway", "worker (clock records)"),
+    producers=("producer_sdk", "worker (clock records)"),
     consumers=("worker",),
 )
 
@@ -117,7 +117,7 @@ VERDICTS: Final = Topic(
     cleanup_policy="delete",
     retention_ms=30 * _DAY_MS,
     producers=("worker",),
-    consumers=("subscribers", "gateway", "duly verdicts"),
+    consumers=("subscribers", "duly verdicts"),
 )
 
 DEAD_LETTERS: Final = Topic(

@@ -9,9 +9,10 @@ from schemas.errors import DefinitionProblem, InvalidDefinition
 from schemas.explain import show
 from schemas.field_checks import A_NAME
 from schemas.json_types import is_list, is_object
+from schemas.renamed import RENAMED_OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -61,7 +62,7 @@ def _message(found: ErrorDetails, keys: Mapping[str, Iterable[str]]) -> str:
         case "missing":
             return "is missing"
         case "extra_forbidden":
-            return _unknown_key(str(location[-1]), _known_keys(location, keys))
+            return explain_unknown_key(str(location[-1]), _known_keys(location, keys))
         case "string_pattern_mismatch" if location[-1] != "version":
             rule = f"must be {A_NAME}"
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -84,7 +85,10 @@ def _known_keys(location: Location, keys: Mapping[str, Iterable[str]]) -> list[s
     return list(keys.get(above[-1] if above else "", ()))
 
 
-def _unknown_key(key: str, known: list[str]) -> str:
+def explain_unknown_key(key: str, known: Sequence[str]) -> str:
+    """Return the message for a key that nobody knows: its new name, a similar one, or all of them."""
+    if (renamed := RENAMED_OPTIONS.get(key)) in known:
+        return f"unknown key; `{key}` is now `{renamed}`"
     alike = get_close_matches(key, known, n=1)
     hint = f'did you mean "{alike[0]}"?' if alike else f"known here: {', '.join(known)}"
     return f"unknown key; {hint}"

@@ -81,7 +81,7 @@ class Verdict(WireModel):
     previous_status: RunStatus | None = None
     trigger: Trigger = Field(description="What decided it")
     opened_at_ns: InstantNs
-    decided_at_ns: InstantNs = Field(description="By the stream clock (R13)")
+    decided_at_ns: InstantNs = Field(description="In stream time (R13)")
     window_closed: bool = Field(description="Whether the run's window is closed")
     definition_version: Version
     learned: bool = Field(description="Whether nodes learned from events took part (R17)")

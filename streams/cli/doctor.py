@@ -10,6 +10,7 @@ import typer
 from streams.cli.exit_codes import ExitCode
 from streams.cli.output import AsJson, print_json
 from streams.cli.terminal import data, say
+from streams.engine.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,12 @@ def doctor(
 ) -> None:
     """Check all that a worker needs: versions, broker, topics, lag, clocks, definitions.
 
-    Checks this machine, its settings, the broker at DULY_BROKER, each topic against its registry,
+    Checks this machine, its settings, the broker at DULY_BROKER, each topic compared with a new one,
     the consumer group and its lag, the broker's clock against this one, and where YAML and what
     events taught contradict each other. Nothing is changed, but three clock records are appended to
     the events topic: they let time pass, as those of workers do.
+
+    If the settings or the broker fail, what depends on them is not checked; a note names it.
 
     Exit 4 if a worker cannot work, or judges wrongly (✗); 2 if a setting is the cause. Warnings (!)
     are exit 0.
@@ -59,11 +62,14 @@ def doctor(
         _print(findings)
     failing = {finding.section for finding in findings if finding.level == "failure"}
     warnings = sum(finding.level == "warning" for finding in findings)
-    say(
-        f"{len(failing) or 'no'} section{'' if len(failing) == 1 else 's'} failing, {warnings} to look at"
-    )
+    say(_summary(len(failing), warnings))
     if failing:
         raise typer.Exit(ExitCode.USAGE if failing == {"settings"} else ExitCode.INFRASTRUCTURE)
+
+
+def _summary(failing: int, warnings: int) -> str:
+    verb = "fails" if failing == 1 else "fail"
+    return f"{count_of(failing, 'section')} {verb}, {count_of(warnings, 'warning')}"
 
 
 def _print(findings: Sequence[Finding]) -> None:

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from schemas.errors import SchemaError
 from streams.cli.terminal import complain
-from streams.errors import DulyError
+from streams.errors import EXIT_INTERNAL, DulyError
 
 
 class ExitCode(IntEnum):
@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NO_VERDICT = 3
     INFRASTRUCTURE = 4
+    INTERNAL = EXIT_INTERNAL
 
 
 class DulyGroup(TyperGroup):

@@ -62,7 +62,7 @@ def apply(files: Files) -> None:
 
 @app.command()
 def show(
-    flow: Annotated[str, typer.Argument(help="The name of a flow.")],
+    flow: Annotated[str, typer.Argument(metavar="FLOW", help="The name of a flow.")],
     version: Annotated[
         str | None, typer.Option(help="An older version, for as long as runs may be judged by it.")
     ] = None,

@@ -16,7 +16,7 @@ def graph(
         str,
         typer.Argument(
             metavar="FLOW",
-            help="A flow (the newest definition), FLOW@VERSION, or a flow file.",
+            help="A flow (its newest definition), FLOW@VERSION, a version alone, or a flow file.",
         ),
     ],
     *,

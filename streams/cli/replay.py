@@ -1,4 +1,4 @@
-"""`duly replay`: judges recorded events anew, from a file or from a topic."""
+"""`duly replay`: judges recorded events again, from a file or from a topic."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def replay(
     skip_bad: SkipBad = False,
     fail: Fail = False,
 ) -> None:
-    """Judge recorded events anew, by the engine of the worker.
+    """Judge recorded events again with the engine of the worker.
 
-    **From a file**, without a broker. Prints one verdict a line, in the order decided, with the
-    ids that a worker gives them. What events teach of flows is learned, as in a worker. A line is
-    an event of the wire, with `recorded_at` (ns) if it was not recorded at its own `ts`, or
+    **From a file**, without a broker. Prints one verdict per line, in the order decided, with the
+    same ids as a worker's. Flows are learned from the events, as live. A line is an event as on
+    the wire, with `recorded_at` (ns) if it was not recorded at its own `ts`, or
     `{"clock": ns}`, time that passed without an event.
 
         duly replay --flow shop.yaml events.jsonl
@@ -187,7 +187,7 @@ def _replay_file(
 
 
 def _replay_topic(topic: str, since_ns: int | None, until: Any, output: ReplayOutput) -> None:
-    """Judge a topic anew; exit 1 if workers wrote other verdicts."""
+    """Judge a topic again; exit 1 if workers wrote other verdicts."""
     from schemas.topics import VERDICTS
     from streams.audit import audit
     from streams.kafka.topics import full_name

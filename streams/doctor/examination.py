@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from streams.doctor.broker import check_broker
 from streams.doctor.clock import check_clock
 from streams.doctor.consumer_group import check_consumer_group
 from streams.doctor.definitions import check_definitions
-from streams.doctor.findings import Finding
+from streams.doctor.findings import Finding, Section
 from streams.doctor.machine import check_engines, check_settings, check_versions
 from streams.doctor.topics import check_topics
 from streams.doctor.worker_health import check_worker_health
@@ -20,7 +20,6 @@ from streams.kafka.topic_reader import open_reader
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from streams.doctor.findings import Section
     from streams.settings.worker import WorkerSettings
 
 
@@ -33,7 +32,7 @@ async def examine(settings: Callable[[], WorkerSettings], *, write: bool) -> lis
     """
     findings = [*check_versions(), *await check_engines(), *check_settings()]
     if _fails(findings, "settings"):
-        return findings
+        return [*findings, _not_checked("settings")]
     return findings + await _examine_broker(settings(), write=write)
 
 
@@ -41,14 +40,14 @@ async def _examine_broker(settings: WorkerSettings, *, write: bool) -> list[Find
     """Check the broker, then its topics and what they hold, as far as they exist."""
     findings = await check_broker(settings)
     if _fails(findings, "broker"):
-        return findings
+        return [*findings, _not_checked("broker")]
     try:
         planned = await plan_topics(settings)
     except DulyError as error:
-        return [*findings, Finding("topics", "failure", str(error))]
+        return [*findings, Finding("topics", "failure", str(error)), _not_checked("topics")]
     findings += check_topics(planned)
     if any(topic.action == "create" for topic in planned):
-        return findings
+        return [*findings, _not_checked("topics")]
     findings += await _or_failure("worker", _examine_worker(settings))
     if write:
         findings += await _or_failure("clock", _examine_clock(settings))
@@ -84,6 +83,12 @@ async def _or_failure(section: Section, check: Awaitable[list[Finding]]) -> list
         return await check
     except DulyError as error:
         return [Finding(section, "failure", str(error))]
+
+
+def _not_checked(last: Section) -> Finding:
+    """Return a note that names the sections after the last one that was checked."""
+    sections = get_args(Section)
+    return Finding(last, "note", f"not checked: {', '.join(sections[sections.index(last) + 1 :])}")
 
 
 def _fails(findings: Iterable[Finding], section: str) -> bool:

@@ -146,7 +146,7 @@ class BatchConsumer(CommitsInOrder):
             await self._seek_to_positions()
         except Exception as error:
             # As in the base class: the seek after the recovery repeats it.
-            log.warning("seek failed while the flow stood", exc_info=error)
+            log.warning("seek failed during a rebalance", exc_info=error)
 
     async def perform_seek(self) -> None:
         """Seek to the committed offsets, with the flow stopped.

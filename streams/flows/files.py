@@ -14,7 +14,6 @@ All problems of a file are reported at once, each with its line and node.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import yaml
 
 from schemas.errors import InvalidDefinition
 from schemas.v1.definition import FlowDefinition, FlowOptions
+from schemas.v1.pydantic_errors import explain_unknown_key
 from streams.errors import FileProblem, InvalidFlowFile
 from streams.flows.checks import check_content
 from streams.flows.yaml_lines import LineProblem, YamlDocument, read_yaml
@@ -194,9 +194,7 @@ def _top_keys(document: YamlDocument) -> Iterator[LineProblem]:
     """Find unknown keys beside `flow`: only there options and the definition's keys meet."""
     for key in cast("dict[str, Any]", document.value):
         if key not in _TOP_KEYS:
-            near = difflib.get_close_matches(key, _TOP_KEYS, n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"known here: {', '.join(_TOP_KEYS)}"
-            yield LineProblem(document.line_of(key), key, f"unknown key; {hint}")
+            yield LineProblem(document.line_of(key), key, explain_unknown_key(key, _TOP_KEYS))
 
 
 def _twice(document: YamlDocument) -> Iterator[LineProblem]:

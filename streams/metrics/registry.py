@@ -61,7 +61,8 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     "duly_events_total": Metric(
         "counter",
         ("outcome",),
-        "Events taken in, by outcome: accepted, duplicate, conflicting_event, skewed, …",
+        "Events taken in, by outcome: `accepted`, `duplicate` (R2), `conflicting_event` (R2), `unknown_node` (R19), "
+        "`too_many_events` or `too_large` (R20); one whose `ts` was replaced (R22) is counted as `skewed` too",
     ),
     "duly_verdicts_total": Metric(
         "counter", ("status", "trigger"), "Verdicts written, by status and by what decided them"
@@ -69,7 +70,7 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     "duly_causes_total": Metric("counter", ("kind",), "Causes of the failed verdicts written"),
     "duly_dead_letters_total": Metric("counter", ("reason",), "Records that became dead letters"),
     "duly_open_runs": Metric(
-        "gauge", ("partition",), "Open runs: runs that wait for a due instant"
+        "gauge", ("partition",), "Runs that wait for a due instant that can change their verdict"
     ),
     "duly_deadline_lateness_seconds": Metric(
         "histogram", (), "Time from a due instant to the acknowledgement of its verdict", _LATENCY_S
@@ -95,7 +96,7 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
         "Suspensions by the circuit breaker: scripts that kept going over their limits",
     ),
     "duly_commit_lag": Metric(
-        "gauge", ("partition",), "Fetched records whose effects are not durable yet"
+        "gauge", ("partition",), "Backlog: fetched records whose effects are not durable yet"
     ),
     "duly_recovery_seconds": Metric(
         "histogram",
@@ -112,7 +113,7 @@ METRICS: Final[Mapping[MetricName, Metric]] = {
     "duly_oldest_unprocessed_seconds": Metric(
         "gauge",
         ("partition",),
-        "Age of the oldest record that is fetched but not judged (lag in time)",
+        "Age of the oldest record that is fetched but not judged",
     ),
 }
 

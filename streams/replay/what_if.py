@@ -130,7 +130,7 @@ class WhatIf:
         """Advance to the due instants for which a worker with the other definitions writes clock records.
 
         The log has the clock records of its own deadlines. If one of these is missing in a gap,
-        nobody could write then (R27), whatever the definitions.
+        nobody wrote then (R27), whatever the definitions.
         """
         if next_ns - self._stream_time_ns <= OUTAGE_NS:
             return

@@ -51,7 +51,7 @@ def test_a_sound_installation_has_a_sign_for_each_section(duly: Duly) -> None:
     assert f"faust-streaming {metadata.version('faust-streaming')}" in result.stdout
     assert "  ✓ script engines: python" in result.stdout
     assert "  ✓ 5 topics as they should be\n" in result.stdout
-    assert result.stderr == "no sections failing, 0 to look at\n"
+    assert result.stderr == "0 sections fail, 0 warnings\n"
 
 
 def test_a_package_that_is_missing_or_of_another_version_is_a_failure(
@@ -76,7 +76,9 @@ def test_a_wrong_setting_ends_the_examination_with_exit_2(
     monkeypatch.setenv("DULY_GRACE_MS", "0")
     result = duly("doctor", "--json")
     assert result.exit_code == 2
-    assert [level for level, _ in findings(result, "settings")] == ["failure", "failure"]
+    found = findings(result, "settings")
+    assert [level for level, _ in found] == ["failure", "failure", "note"]
+    assert found[-1][1] == "not checked: broker, topics, worker, clock, definitions"
     assert findings(result, "broker") == []
 
 
@@ -98,8 +100,10 @@ def test_without_a_broker_the_rest_is_not_looked_at(
     result = duly("doctor")
     assert result.exit_code == 4
     assert "  ✗ no broker serves us at 127.0.0.1:1: is it running, and are " in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("  ✗ ")
-    assert result.stderr == "1 section failing, 0 to look at\n"
+    *_, failure, note = result.stdout.splitlines()
+    assert failure.startswith("  ✗ ")
+    assert note == "  · not checked: topics, worker, clock, definitions"
+    assert result.stderr == "1 section fails, 0 warnings\n"
 
 
 @pytest.mark.usefixtures("topics")
@@ -146,7 +150,8 @@ def test_topics_that_are_not_there_yet_are_warnings(duly: Duly, topic_prefix: st
     found = findings(result, "topics")
     advice = "does not exist: the first worker creates it, or `duly topics apply`"
     assert ("warning", f"{topic_prefix}flow-events.v1 {advice}") in found
-    assert len(found) == 5
+    assert found[-1] == ("note", "not checked: worker, clock, definitions")
+    assert len(found) == 6
     assert findings(result, "worker") == []
 
 

@@ -144,7 +144,7 @@ async def test_a_partition_that_goes_is_forgotten(store: RunStore) -> None:
     assert store.persisted_offset(TP(CHANGELOG, 0)) is None
 
 
-async def test_a_poisoned_partition_is_read_anew_once(store: RunStore) -> None:
+async def test_an_invalidated_partition_is_read_anew_once(store: RunStore) -> None:
     recover(store, batch(written(KEY, 1, state(1)), offset=11))
     store.invalidate(0)
     await rebalance(store, 0)

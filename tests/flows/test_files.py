@@ -67,14 +67,18 @@ def test_options_stand_beside_flow_or_under_options() -> None:
         ("flow: f\nnodes: [", "f.yaml:2: not valid YAML"),
         ("flow: f\n---\nflow: g", "f.yaml:2: not valid YAML: but found another document"),
         ("flow: f\nflow: g", "f.yaml:2: flow: is given twice, first on line 1"),
-        ("flow: f\nretention_ms: 5", "f.yaml:2: retention_ms: unknown key; known here: flow, "),
+        ("flow: f\nsize: 5", "f.yaml:2: size: unknown key; known here: flow, "),
+        (
+            "flow: f\nretention_ms: 5",
+            "f.yaml:2: retention_ms: unknown key; `retention_ms` is now `forget_after_ms`",
+        ),
         (
             "flow: f\noptions: {forget_ms: 5}\nnodes: [{id: a}]",
             'f.yaml:2: forget_ms: unknown key; did you mean "forget_after_ms"?',
         ),
         (
             "flow: f\noptions: {retention_ms: 5}\nnodes: [{id: a}]",
-            "f.yaml:2: retention_ms: unknown key; known here: window_ms, ",
+            "f.yaml:2: retention_ms: unknown key; `retention_ms` is now `forget_after_ms`",
         ),
         ("flow: f\nwindow: 5", 'f.yaml:2: window: unknown key; did you mean "window_ms"?'),
         (

@@ -12,6 +12,7 @@ import pytest
 from schemas.errors import DefinitionProblem, InvalidDefinition
 from schemas.ids import definition_version
 from schemas.limits import OPTION_RANGES
+from schemas.renamed import RENAMED_OPTIONS
 from schemas.v1.definition import FlowDefinition, FlowOptions, NodeDefinition
 from schemas.v1.definition_record import AnyRecord, DefinitionRecord
 from schemas.v1.event import EventModel
@@ -109,6 +110,20 @@ def test_an_unknown_key_is_refused_with_what_was_meant(key: str, hint: str):
     (problem,) = problems({"flow": "f", "nodes": [CART, {"id": "pay", key: 1}]})
     assert (problem.place, problem.node) == (f"nodes[1].{key}", "pay")
     assert problem.message.startswith(f"unknown key; {hint}")
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_OPTIONS.items())
+def test_the_old_name_of_an_option_is_refused_with_its_new_name(old: str, new: str):
+    (problem,) = problems({"flow": "f", "nodes": [CART], "options": {old: 1}})
+    assert (problem.place, problem.message) == (
+        f"options.{old}",
+        f"unknown key; `{old}` is now `{new}`",
+    )
+
+
+def test_an_old_option_name_on_a_node_is_any_unknown_key():
+    (problem,) = problems({"flow": "f", "nodes": [{"id": "pay", "retention_ms": 1}]})
+    assert problem.message.startswith("unknown key; known here: id, ")
 
 
 def test_the_problem_of_a_node_without_an_id_names_no_node():

@@ -49,7 +49,7 @@ NEVER_ENDS = {
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="seccomp and prlimit are of Linux")
 
 
-def poisoned(engine: str, n: int) -> ScriptCall:
+def bad_at_zero(engine: str, n: int) -> ScriptCall:
     """Return a call that is good unless `n` is 0."""
     return call(f"data.n > 0 || {NEVER_ENDS[engine]}", {"n": n}, engine=engine)
 
@@ -57,7 +57,7 @@ def poisoned(engine: str, n: int) -> ScriptCall:
 @pytest.mark.parametrize("engine", NEVER_ENDS)
 def test_a_call_that_never_ends_costs_itself_only(fresh_ask: Asker, engine: str) -> None:
     """Its process is killed; what was answered before is known, what comes behind is run again."""
-    calls = [poisoned(engine, n) for n in (1, 1, 0, 1)]
+    calls = [bad_at_zero(engine, n) for n in (1, 1, 0, 1)]
     calls += [call("data.n > 0", {"n": n}, engine=engine) for n in (1, 0)]
     assert outcomes(fresh_ask.all(calls)) == ["true", "true", "limit", "true", "true", "false"]
 

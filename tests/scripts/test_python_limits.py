@@ -44,7 +44,7 @@ UNCATCHABLE = (
 )
 
 
-def poisoned(source: str) -> str:
+def bad_at_zero(source: str) -> str:
     """Return a script that does something bad if `n` is 0, and is as good as `GOOD` else."""
     if source.startswith("def "):
         bad = "\n".join(f"    {line}" for line in source.splitlines())
@@ -83,7 +83,7 @@ def test_R6_memory_that_is_filled_bit_by_bit_is_a_limit(fresh_ask: Asker) -> Non
 def test_the_others_of_a_batch_are_answered(patient_ask: Asker, bad: str) -> None:
     """Those of the same script, before and behind, and those of another."""
     ns = [1, 1, 0, 1, -1] if bad.startswith("def") else [1, 1, 0, 1, 1]
-    calls = [call(poisoned(bad), {"n": n}) for n in ns[:4]]
+    calls = [call(bad_at_zero(bad), {"n": n}) for n in ns[:4]]
     calls += [call(GOOD, {"n": n}) for n in (1, 0)]
     assert outcomes(patient_ask.all(calls)) == ["true", "true", "limit", "true", "true", "false"]
 
@@ -116,7 +116,7 @@ def test_what_a_batch_has_no_time_for_is_a_limit() -> None:
 
 def test_a_script_that_goes_over_its_limits_again_is_suspended(fresh_ask: Asker) -> None:
     """From the next batch on: in its own the calls beside the bad ones are answered, too."""
-    batch = [call(poisoned(TOO_MUCH), {"n": n}) for n in (0, 1, 0, 1, 0, 1)]
+    batch = [call(bad_at_zero(TOO_MUCH), {"n": n}) for n in (0, 1, 0, 1, 0, 1)]
     answers = fresh_ask.all([*batch, call(GOOD, {"n": 1})])
     assert outcomes(answers) == ["limit", "true"] * 3 + ["true"]
     answers = fresh_ask.all([*batch, call(GOOD, {"n": 1})])

@@ -41,7 +41,7 @@ class OwnerMetrics:
         self.registry.observe("duly_producer_skew_seconds", skew_ns / NS_PER_S)
 
     def asked(self, calls: Sequence[ScriptCall], seconds: float) -> None:
-        """Take in how long a round of the sandbox took."""
+        """Take in how long the sandbox took to answer the calls."""
         for engine in {call.engine for call in calls}:
             self.registry.observe("duly_script_seconds", seconds, engine=engine)
 
