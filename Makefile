@@ -10,7 +10,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format types bench chaos soak clean
+.PHONY: help setup demo test coverage check format types pages bench attacks chaos soak hostile clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,10 @@ demo: $(INSTALLED) ## a small shop on a local broker, its verdicts live in this 
 test: $(INSTALLED) ## all tests, on a real Apache Kafka; ARGS="-k name" for some
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 	@echo "Tests pass. Next: make check"
+
+coverage: $(INSTALLED) ## all tests, and which branches they take: build/coverage/index.html; ARGS="tests/engine" for some
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=html --cov-report=term:skip-covered $(ARGS)
+	@echo "Next: open build/coverage/index.html"
 
 # The cache of lint-imports misses modules that are new.
 check: $(INSTALLED) ## format, lint, types and import rules, without changing anything
@@ -45,17 +49,29 @@ types: $(INSTALLED) ## types alone
 	$(BIN)/pyright
 	@echo "Types are right. Next: make check"
 
+pages: $(INSTALLED) ## write the pages of docs/ that are made from the code
+	$(BIN)/python -m tools.settings_page
+	$(BIN)/python -m tools.metrics_page
+	$(BIN)/python -m tools.topics_page
+	@echo "Written. Next: make test ARGS=tests/docs"
+
 bench: $(INSTALLED) ## events per second, against a bare consumer on the same Kafka; ARGS="--json"
 	$(BIN)/python -m benchmarks $(ARGS)
+
+attacks: $(INSTALLED) ## every attack on the sandbox that we know of, by replay and by a worker; ARGS="--json"
+	$(BIN)/python -m tests.attacks $(ARGS)
 
 chaos: $(INSTALLED) ## workers that are killed, frozen and restarted under load, audited; ARGS="zombie" for one
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 soak: $(INSTALLED) ## a service records for ten minutes while its broker is restarted three times; ARGS="--minutes 2"
-	$(BIN)/python -m benchmarks.soak $(ARGS)
+	$(BIN)/python -m tests.soak $(ARGS)
+
+hostile: $(INSTALLED) ## good scripts beside hostile ones, on a real worker; ARGS="--seconds 15"
+	$(BIN)/python -m tests.hostile $(ARGS)
 
 clean: ## remove .venv, fetched brokers and caches
-	rm -rf $(VENV) .duly build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .duly build dist .pytest_cache .ruff_cache .coverage* .hypothesis .import_linter_cache
 	@echo "Gone. Next: make setup"
 
 $(INSTALLED): pyproject.toml

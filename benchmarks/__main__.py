@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from benchmarks.compiled import compiled_engine
-from benchmarks.deployment import Deployment
 from benchmarks.latency import measure_latency
 from benchmarks.open_runs import COST_TITLE, MEMORY_TITLE, measure_cost, measure_memory
 from benchmarks.operations import measure_open_runs, measure_start
 from benchmarks.profiler import Profiler
 from benchmarks.redaction import TITLE as REDACTION_TITLE
 from benchmarks.redaction import measure_redaction
-from benchmarks.report import Row, print_table, say
 from benchmarks.scripts import TITLE, measure_scripts
 from benchmarks.sdk import measure_sdk
-from benchmarks.standard_job import definition
 from benchmarks.throughput import load, measure_ceiling, measure_worker
-from streams.kafka.broker import APACHE_KINDS, start_broker
+from streams.dev_broker import APACHE_KINDS, start_broker
+from tests.support.compiled import compiled_engine
+from tests.support.installed_deployment import InstalledDeployment
+from tests.support.report import Row, print_table, say
+from tests.support.standard_job import definition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -97,7 +97,7 @@ async def measure(
 
 
 async def _latency(bootstrap: str, size: Size, _profiler: Profiler | None) -> Tables:
-    deployment = Deployment(bootstrap, definition(1))
+    deployment = InstalledDeployment(bootstrap, definition(1))
     deployment.prepare()
     return {"latency": [figure.row() for figure in await measure_latency(deployment, size.seconds)]}
 
@@ -133,7 +133,7 @@ async def _memory(_bootstrap: str, _size: Size, _profiler: Profiler | None) -> T
 async def _throughput(bootstrap: str, size: Size, profiler: Profiler | None) -> Tables:
     rows: list[Row] = []
     for validators in VALIDATORS:
-        deployment = Deployment(bootstrap, definition(validators))
+        deployment = InstalledDeployment(bootstrap, definition(validators))
         deployment.prepare()
         say(f"loading {size.events} events")
         job = await load(deployment, size.events)

@@ -8,14 +8,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
-from benchmarks.figures import Latency
-from benchmarks.standard_job import TIMEOUT_MS, events
-from benchmarks.throughput import STALL_S
+from tests.support.completed_runs import CompletedRuns
+from tests.support.figures import Latency
+from tests.support.standard_job import TIMEOUT_MS, events
 
 if TYPE_CHECKING:
-    from benchmarks.deployment import Deployment
+    from tests.support.installed_deployment import InstalledDeployment
 
 EVENTS_PER_SECOND = 2_000
 SLICE_S = 0.005
@@ -26,13 +26,13 @@ GRACE_MS = 1_000
 TAIL_S = (TIMEOUT_MS + GRACE_MS) / 1_000 + 2
 
 
-async def measure_latency(deployment: Deployment, seconds: float) -> list[Latency]:
+async def measure_latency(deployment: InstalledDeployment, seconds: float) -> list[Latency]:
     """Produce the job at a steady rate beside a running worker, and read its verdicts as they come.
 
     Of the runs some lack their last event: they time out under the load. When it ends, those that are open then are
     left, and time out in a burst, without an event that would let time pass.
     """
-    watch = _Watch(deployment)
+    watch = _Latencies(deployment)
     with deployment.worker():
         reading = asyncio.create_task(watch.read())
         await _produce(deployment, WARM_S, watch)
@@ -55,18 +55,10 @@ async def measure_latency(deployment: Deployment, seconds: float) -> list[Latenc
     ]
 
 
-class _Watch:
-    """Reads verdicts, and knows when the events that completed their runs were produced."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._deployment = deployment
-        self._moved = asyncio.Event()
-        self.completed: dict[str, float] = {}
-        """Run id → when its last event was handed to the producer."""
-        self.forget()
+class _Latencies(CompletedRuns):
+    """Times from the completing event, or from the due instant, to the reading of the verdict."""
 
     def forget(self) -> None:
-        """Begin to measure anew, with runs that are yet to open."""
         self.runs: set[str] = set()
         self.after_event: list[float] = []
         self.forget_dues()
@@ -75,34 +67,16 @@ class _Watch:
         """Begin to measure anew what falls due."""
         self.after_due: list[float] = []
 
-    async def all_read(self) -> None:
-        """Wait until every completed run has its verdict."""
-        while self.completed:
-            self._moved.clear()
-            await asyncio.wait_for(self._moved.wait(), STALL_S)
-
-    async def read(self) -> None:
-        consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=self._deployment.bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        async with consumer:
-            consumer.assign(self._deployment.partitions(self._deployment.verdicts))
-            async for record in consumer:
-                self._take(orjson.loads(record.value), time.time())
-
-    def _take(self, verdict: dict[str, Any], read_at: float) -> None:
-        self._moved.set()
-        if verdict["run_id"] not in self.runs:
-            return
-        if verdict["trigger"] == "deadline":
-            self.after_due.append(read_at - verdict["decided_at_ns"] / 1e9)
-        elif verdict["run_id"] in self.completed:
-            self.after_event.append(read_at - self.completed.pop(verdict["run_id"]))
+    def take(self, verdict: dict[str, Any], read_at: float) -> bool:
+        if verdict["run_id"] in self.runs:
+            if verdict["trigger"] == "deadline":
+                self.after_due.append(read_at - verdict["decided_at_ns"] / 1e9)
+            elif verdict["run_id"] in self.completed:
+                self.after_event.append(read_at - self.completed.pop(verdict["run_id"]))
+        return True
 
 
-async def _produce(deployment: Deployment, seconds: float, watch: _Watch) -> None:
+async def _produce(deployment: InstalledDeployment, seconds: float, watch: _Latencies) -> None:
     """Produce events, each at its time; that is when they happen, and what their deadlines run from."""
     job = events(round(seconds * EVENTS_PER_SECOND), time.time_ns())
     producer: Any = AIOKafkaProducer(bootstrap_servers=deployment.bootstrap, acks="all")

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from benchmarks.compiled import import_compiled
-from benchmarks.standard_job import FLOW, LAST_STEP, NODES, definition, events, make_event
+from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
-from streams.engine.batches import Record
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.tuning import tune_process
+from streams.engine.records import Record
+from streams.worker.tuning import tune_process
+from tests.support.compiled import import_compiled
+from tests.support.standard_job import FLOW, LAST_STEP, NODES, definition, events, make_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from benchmarks.report import Row
+    from tests.support.report import Row
 
 COST_TITLE = "cost of an event by open runs (the engine alone)"
 MEMORY_TITLE = "memory of an open run of four nodes"
@@ -37,7 +38,6 @@ PASSES = 3
 BATCH = 500
 """Records that are judged at a time."""
 MEMORY_RUNS = 200_000
-NS_PER_MS = 1_000_000
 
 
 def measure_cost(open_runs: tuple[int, ...] = OPEN_RUNS) -> list[Row]:
@@ -122,11 +122,11 @@ def _log(values: Iterable[bytes]) -> Iterator[tuple[int, int, bytes]]:
 def _judge(partition: Partition, log: Iterable[tuple[int, int, bytes]]) -> None:
     log = iter(log)
     while batch := list(itertools.islice(log, BATCH)):
-        judging = partition.judge(
+        judgement = partition.judge(
             [Record(offset, at, decode_event(value)) for offset, at, value in batch]
         )
-        for calls in judging:
-            raise RuntimeError(f"the job has no scripts, and {len(calls)} were asked")
+        if judgement.calls:
+            raise RuntimeError(f"the job has no scripts, and {len(judgement.calls)} were asked")
 
 
 def _in_a_process(measure: Callable[..., float], *arguments: object) -> float:

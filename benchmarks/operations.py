@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from benchmarks.deployment import Deployment
-from benchmarks.figures import Latency
-from benchmarks.standard_job import LAST_STEP, NODES, PARTITIONS, definition, make_event
 from benchmarks.throughput import BATCH_BYTES, STALL_S, append, wait_for_commits
 from schemas.partitioning import murmur2_partition
+from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
-from streams.engine.batches import Record
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
+from streams.engine.records import Record
+from tests.support.figures import Latency
+from tests.support.installed_deployment import InstalledDeployment
+from tests.support.standard_job import LAST_STEP, NODES, PARTITIONS, definition, make_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import psutil
 
-    from benchmarks.report import Row
-    from benchmarks.standard_job import JobEvent
+    from tests.support.report import Row
+    from tests.support.standard_job import JobEvent
 
 STARTS = 3
 RECOVERED_RUNS = 200_000
@@ -40,7 +41,6 @@ SHORT_MS = 1_000
 LONG_MS = 86_400_000
 WAITING = "waiting"
 QUICK = "quick"
-NS_PER_MS = 1_000_000
 
 
 async def measure_start(bootstrap: str, recovered_runs: int = RECOVERED_RUNS) -> list[Row]:
@@ -67,7 +67,7 @@ async def measure_start(bootstrap: str, recovered_runs: int = RECOVERED_RUNS) ->
 
 async def measure_open_runs(bootstrap: str, open_runs: int = OPEN_RUNS) -> dict[str, list[Row]]:
     """Return what an idle worker takes and how soon a deadline is heard of, while many runs are open."""
-    deployment = Deployment(
+    deployment = InstalledDeployment(
         bootstrap,
         definition(0, name=WAITING, timeout_ms=LONG_MS),
         definition(0, name=QUICK, timeout_ms=SHORT_MS),
@@ -87,7 +87,7 @@ async def measure_open_runs(bootstrap: str, open_runs: int = OPEN_RUNS) -> dict[
 
 async def _start(bootstrap: str, stored_runs: int) -> float:
     """Return the seconds from the start of a worker to its first verdict."""
-    deployment = Deployment(bootstrap, definition(0, name=WAITING, timeout_ms=LONG_MS))
+    deployment = InstalledDeployment(bootstrap, definition(0, name=WAITING, timeout_ms=LONG_MS))
     deployment.prepare()
     if stored_runs:
         await _store(deployment, stored_runs)
@@ -97,7 +97,9 @@ async def _start(bootstrap: str, stored_runs: int) -> float:
         return time.perf_counter() - began
 
 
-async def _first_verdict(deployment: Deployment, run_id: str, *, flow: str = QUICK) -> None:
+async def _first_verdict(
+    deployment: InstalledDeployment, run_id: str, *, flow: str = QUICK
+) -> None:
     """Send a whole run and wait until its verdict can be read."""
     whole = [make_event(run_id, step, time.time_ns(), flow=flow) for step in range(len(NODES))]
     await _send(deployment, whole)
@@ -107,7 +109,7 @@ async def _first_verdict(deployment: Deployment, run_id: str, *, flow: str = QUI
                 return
 
 
-async def _store(deployment: Deployment, runs: int) -> None:
+async def _store(deployment: InstalledDeployment, runs: int) -> None:
     """Write what a worker would have written of open runs to the changelog; of each, all but the last node came."""
     definitions = Definitions()
     definitions.publish(definition(0, name=WAITING, timeout_ms=LONG_MS))
@@ -131,21 +133,19 @@ def _states(partition: Partition, run_ids: Iterable[str], now_ns: int) -> list[t
         at_ns = now_ns + number * NS_PER_MS  # each falls due at an instant of its own
         values = (make_event(run_id, step, at_ns, flow=WAITING).value for step in range(LAST_STEP))
         records = [Record(step, at_ns, decode_event(value)) for step, value in enumerate(values)]
-        try:
-            next(partition.judge(records))
-        except StopIteration as done:
-            states += [(key, value) for key, value, _ in done.value.states]
+        judged = partition.judge(records).judged
+        states += [(key, value) for key, value, _ in judged.states if value is not None]
     return states
 
 
-async def _open(deployment: Deployment, runs: int) -> None:
+async def _open(deployment: InstalledDeployment, runs: int) -> None:
     await _send(
         deployment,
         [make_event(f"open-{run:08d}", 0, time.time_ns(), flow=WAITING) for run in range(runs)],
     )
 
 
-async def _fall_due(deployment: Deployment) -> list[float]:
+async def _fall_due(deployment: InstalledDeployment) -> list[float]:
     """Open runs at a steady rate, let each time out, and return how late every verdict was read, in seconds."""
     count = round(DUE_S * DUE_RUNS_PER_SECOND)
     late: list[float] = []
@@ -162,7 +162,7 @@ async def _fall_due(deployment: Deployment) -> list[float]:
     return late
 
 
-async def _send_steadily(deployment: Deployment, count: int) -> None:
+async def _send_steadily(deployment: InstalledDeployment, count: int) -> None:
     began = time.monotonic()
     producer = _producer(deployment)
     async with producer:
@@ -188,7 +188,7 @@ def _cpu_s(process: psutil.Process) -> float:
     return sum(sum(one.cpu_times()[:2]) for one in (process, *process.children(recursive=True)))
 
 
-async def _send(deployment: Deployment, events: list[JobEvent]) -> None:
+async def _send(deployment: InstalledDeployment, events: list[JobEvent]) -> None:
     producer = _producer(deployment)
     async with producer:
         for number in range(PARTITIONS):
@@ -196,13 +196,13 @@ async def _send(deployment: Deployment, events: list[JobEvent]) -> None:
             await append(producer, deployment.events, number, records)
 
 
-def _producer(deployment: Deployment) -> Any:
+def _producer(deployment: InstalledDeployment) -> Any:
     return AIOKafkaProducer(
         bootstrap_servers=deployment.bootstrap, acks="all", max_batch_size=BATCH_BYTES
     )
 
 
-def _verdicts(deployment: Deployment) -> Any:
+def _verdicts(deployment: InstalledDeployment) -> Any:
     """Return a consumer of all verdicts; it must be started."""
     consumer: Any = AIOKafkaConsumer(
         bootstrap_servers=deployment.bootstrap,

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any, Final, Self
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from benchmarks.report import Row
+    from tests.support.report import Row
 
 SAMPLES_PER_SECOND = 200
 STOP_TIMEOUT_S = 30.0
 
 PARTS: Final = {
-    "engine: state written": ("streams/engine/state.py",),
-    "engine: verdicts": ("streams/engine/verdicts.py", "streams/engine/causes.py"),
+    "engine: state written": ("streams/engine/run/codec.py",),
+    "engine: verdicts": ("streams/engine/rules/verdicts.py", "streams/engine/rules/causes.py"),
     "engine: the rest": ("streams/engine/",),
-    "scripts": ("streams/validators/", "pydantic_monty"),
-    "events decoded and checked": ("schemas/", "streams/kafka/records.py"),
+    "scripts": ("streams/scripts/", "pydantic_monty"),
+    "events decoded and checked": ("schemas/", "streams/agents/events/decoder.py"),
     "records fetched and parsed": (
         "aiokafka/consumer/",
         "faust/transport/",
-        "streams/kafka/batch_consumer.py",
+        "streams/faust_batches/consumer.py",
     ),
-    "records written": ("aiokafka/producer/", "streams/kafka/batch_producer.py"),
+    "records written": ("aiokafka/producer/", "streams/faust_batches/producer.py"),
     "partition owners": ("streams/kafka/",),
     "connections": ("aiokafka/",),
     "Faust": ("faust/", "mode/"),

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from benchmarks.report import Row, print_table
 from producer_sdk import Redaction
 from producer_sdk._redaction.redactor import Redactor
+from tests.support.report import Row, print_table
 
 TITLE = "redaction, all that is built in"
 MIN_SECONDS = 0.3

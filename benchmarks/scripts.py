@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from benchmarks.report import print_table
-from streams.engine.scripts import ScriptCall
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
+from streams.engine.script_calls import ScriptCall
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
+from tests.support.report import print_table
 
 if TYPE_CHECKING:
-    from benchmarks.report import Row
-    from streams.validators.sandbox import Sandbox
+    from streams.scripts.sandbox import Sandbox
+    from tests.support.report import Row
 
 BATCHES = (1, 10, 100, 1_000)
 REPEATS = 7

@@ -13,17 +13,17 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from benchmarks.business_use import business_use_act
-from benchmarks.deployment import Deployment
-from benchmarks.report import print_table
-from benchmarks.standard_job import definition
 from producer_sdk import act, flush, initialize, shutdown, stats
 from schemas.topics import EVENTS
-from streams.kafka.broker import APACHE_KINDS, start_broker
+from streams.dev_broker import APACHE_KINDS, start_broker
+from tests.support.installed_deployment import InstalledDeployment
+from tests.support.report import print_table
+from tests.support.standard_job import definition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.report import Row
+    from tests.support.report import Row
 
 CALLS = 20_000
 REPEATS = 7
@@ -47,7 +47,7 @@ async def measure_sdk(bootstrap: str) -> dict[str, list[Row]]:
 
 
 def _measure(bootstrap: str) -> dict[str, list[Row]]:
-    deployment = Deployment(bootstrap, definition(0))
+    deployment = InstalledDeployment(bootstrap, definition(0))
     deployment.prepare()
     prefix = deployment.events.removesuffix(EVENTS.name)
     initialize(bootstrap, topic_prefix=prefix, max_queue_events=1_000_000, max_queue_bytes=1 << 30)

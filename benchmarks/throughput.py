@@ -11,17 +11,17 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from benchmarks.deployment import require_running
-from benchmarks.figures import Throughput
-from benchmarks.standard_job import NODES, PARTITIONS, events
+from tests.support.figures import Throughput
+from tests.support.installed_deployment import require_running
+from tests.support.standard_job import NODES, PARTITIONS, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import psutil
 
-    from benchmarks.deployment import Deployment
     from benchmarks.profiler import Profiler
+    from tests.support.installed_deployment import InstalledDeployment
 
 POLL_RECORDS = 2_000
 BATCH_BYTES = 512 * 1024
@@ -40,7 +40,7 @@ class Job(NamedTuple):
     passing: int
 
 
-async def load(deployment: Deployment, count: int) -> Job:
+async def load(deployment: InstalledDeployment, count: int) -> Job:
     """Write the job's events to its topic before anybody reads."""
     producer = AIOKafkaProducer(
         bootstrap_servers=deployment.bootstrap, acks="all", max_batch_size=BATCH_BYTES
@@ -56,7 +56,7 @@ async def load(deployment: Deployment, count: int) -> Job:
     return Job(count, passing)
 
 
-async def measure_ceiling(deployment: Deployment, job: Job) -> Throughput:
+async def measure_ceiling(deployment: InstalledDeployment, job: Job) -> Throughput:
     """Take all events with a bare aiokafka loop: decode, count by run, produce a verdict for a whole one.
 
     Nothing is durable and nothing is judged; more than this no worker in Python can reach.
@@ -89,7 +89,7 @@ async def measure_ceiling(deployment: Deployment, job: Job) -> Throughput:
 
 
 async def measure_worker(
-    deployment: Deployment,
+    deployment: InstalledDeployment,
     job: Job,
     what: str,
     profiler: Profiler | None = None,
@@ -113,7 +113,7 @@ async def measure_worker(
     return Throughput(what, round(job.events * share), ended - began, ended_cpu - began_cpu)
 
 
-async def wait_for_commits(deployment: Deployment) -> None:
+async def wait_for_commits(deployment: InstalledDeployment) -> None:
     """Return when the group has committed all that the events topic holds; raises if it does not."""
     admin = AIOKafkaAdminClient(bootstrap_servers=deployment.bootstrap)
     await admin.start()
@@ -130,7 +130,7 @@ async def wait_for_commits(deployment: Deployment) -> None:
         await admin.close()
 
 
-async def _last_written(deployment: Deployment) -> float:
+async def _last_written(deployment: InstalledDeployment) -> float:
     """Return when the last state of a run was written, by the clock of this machine, in seconds."""
     changelog = deployment.partitions(deployment.changelog)
     last_ms = 0
@@ -194,7 +194,7 @@ async def append(
         await sent
 
 
-def _consumer(deployment: Deployment) -> Any:
+def _consumer(deployment: InstalledDeployment) -> Any:
     return AIOKafkaConsumer(
         bootstrap_servers=deployment.bootstrap,
         enable_auto_commit=False,

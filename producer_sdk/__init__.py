@@ -1,4 +1,4 @@
-"""The producer SDK: tells Duly what a service does, and never stands in its way.
+"""Producer SDK: a service records its events with it; no call raises or blocks.
 
 from producer_sdk import NodeCondition, act, assert_, initialize, shutdown
 
@@ -31,7 +31,7 @@ from producer_sdk._api import (
     stats,
 )
 from producer_sdk._errors import CaptureError, EventTooBig, SdkError, UsageError
-from producer_sdk._hook import OnError, Problem
+from producer_sdk._on_error import OnError, Problem
 from producer_sdk._redaction import DETECTORS, SENSITIVE_KEYS, Detector, Redaction
 from producer_sdk._session import Session
 from producer_sdk._types import (

@@ -1,4 +1,4 @@
-"""The public functions. Each is guarded: none raises, and but for `flush` and `shutdown` none waits."""
+"""Public functions of the SDK. None raises; none but `flush` and `shutdown` blocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from producer_sdk._context import GivenRunId
-    from producer_sdk._hook import OnError
+    from producer_sdk._on_error import OnError
     from producer_sdk._types import Data, NodeFields, RunId, Settings
 
 
@@ -27,24 +27,24 @@ def initialize(
     on_error: OnError | None = None,
     **settings: Unpack[Settings],
 ) -> Session:
-    """Make the SDK ready; without it, every call is a no-op that is counted.
+    """Initialize the SDK. Without it, every call is a no-op, which is counted.
 
-    Returns at once: the broker is connected to at the first event, and tried again for as long as
-    it is away. Once initialized, other settings need a `shutdown` first.
+    Returns at once: the SDK connects to the broker at the first event and retries for as long as the
+    broker is away. To change settings later, call `shutdown` first.
 
     Args:
         bootstrap_servers: Kafka's `host:port`, several by commas or as a list; else DULY_BROKER.
-        strict: raise what would be counted and logged, for the life of the process; for the tests
-            of a service.
-        on_error: called with a `Problem` at each loss, by whichever thread notices; it must not
-            wait. One given later replaces it.
-        settings: see `Settings`; each can be set by an environment variable too.
+        strict: raise errors instead of counting and logging them, for the life of the process; for
+            the tests of a service.
+        on_error: called with a `Problem` at each loss, by the thread that notices it; it must not
+            block. A later one replaces it.
+        settings: see `Settings`; each can also be set by an environment variable.
 
     Returns:
-        A context manager, sync and async, whose end is a `shutdown`; nobody has to use it.
+        A context manager, sync and async, that calls `shutdown` at its end; using it is optional.
     """
     guard.strict = strict or guard.strict
-    guard.tell.function = on_error or guard.tell.function
+    guard.on_error.function = on_error or guard.on_error.function
     client.initialize({"bootstrap_servers": bootstrap_servers, **settings})
     return Session()
 
@@ -57,18 +57,17 @@ def ensure(
     data: Data | None = None,
     **fields: Unpack[NodeFields],
 ) -> None:
-    """Record that a node of a flow happened, an assert if it has a validator and else an act.
+    """Record an event of a node: an assert if it has a validator, else an act.
 
-    The event is stamped and its data written out before this returns. It is sent by another
-    thread.
+    The event gets its timestamp and its data is encoded before this returns. Another thread sends it.
 
     Args:
         id: the node, of the characters A-Z a-z 0-9 . _ -
-        flow: the flow, of the same characters; inside of `run`, that of the run.
-        run_id: which execution of the flow; a function is called now, in this thread. Inside of
-            `run`, that of the run.
-        data: what happened: a dict, a dataclass or a pydantic model.
-        fields: what to say of the node, see `NodeFields`.
+        flow: the flow, of the same characters; by default that of the `run` around the call.
+        run_id: which execution of the flow; a function is called now, in this thread. By default
+            that of the `run` around the call.
+        data: the event's data: a dict, a dataclass or a pydantic model.
+        fields: the definition of the node, see `NodeFields`.
     """
     kind = "assert" if fields.get("validator") is not None else "act"
     client.record(kind, id, flow, run_id, data, fields)
@@ -82,7 +81,7 @@ def act(
     data: Data | None = None,
     **fields: Unpack[NodeFields],
 ) -> None:
-    """Record that something was done; takes what `ensure` takes."""
+    """Record that something was done; takes the arguments of `ensure`."""
     client.record("act", id, flow, run_id, data, fields)
 
 
@@ -94,70 +93,70 @@ def assert_(
     data: Data | None = None,
     **fields: Unpack[NodeFields],
 ) -> None:
-    """Record that something must hold; takes what `ensure` takes, usually with `validator=`."""
+    """Record a fact to check, usually with `validator=`; takes the arguments of `ensure`."""
     client.record("assert", id, flow, run_id, data, fields)
 
 
 @guard(RunScope(None, None))
 def run(flow: str, run_id: GivenRunId) -> RunScope:
-    """Name the run that calls belong to, so that they need not.
+    """Set the flow and run id of the calls inside.
 
     A context manager, `with run("checkout", order.id):`, and a decorator of functions and
     coroutines, `@run("checkout", run_id=lambda order: order.id)`.
 
     Args:
         flow: the flow.
-        run_id: which execution of it. A function is called once at each entry: without arguments
-            by `with`, with the arguments of the decorated function by a decorator.
+        run_id: which execution of it. A function is called once at each entry: by `with` without
+            arguments, by the decorator with those of the decorated function.
     """
     return RunScope(flow, run_id)
 
 
 @guard(CorrelationScope(None))
 def bind_correlation_id(correlation_id: str | None = None) -> CorrelationScope:
-    """Make a context manager inside of which events carry a correlation id.
+    """Return a context manager that sets the correlation id of the events inside.
 
     Args:
-        correlation_id: 1 to 128 visible ASCII characters; whatever else is given, a new one is
-            made. `with … as` tells it.
+        correlation_id: 1 to 128 visible ASCII characters; anything else is replaced by a new id.
+            `with … as` returns it.
     """
     return CorrelationScope(correlation_id)
 
 
 @guard(cast("str | None", None))
 def correlation_id() -> str | None:
-    """Return the correlation id that events recorded here carry, None if they carry none."""
+    """Return the correlation id of events recorded here, None if there is none."""
     return bound_correlation_id()
 
 
 @guard(fallback=False)
 def flush(timeout: float = 5.0) -> bool:
-    """Wait until all that was recorded is acknowledged by the broker.
+    """Wait until the broker has acknowledged everything recorded so far.
 
     Args:
         timeout: seconds to wait at most.
 
     Returns:
-        Whether nothing that was recorded before waits any more.
+        True if everything recorded before was acknowledged in time.
     """
     return client.flush(timeout)
 
 
 @guard(fallback=False)
 def shutdown(timeout: float = 5.0) -> bool:
-    """Flush, and end the SDK's thread; later calls are no-ops until `initialize` is called again.
+    """Flush, and end the SDK's thread; later calls are no-ops until the next `initialize`.
 
     Args:
-        timeout: seconds to wait at most for events that are not yet delivered; what remains is
-            counted and given up.
+        timeout: seconds to wait at most for deliveries; the events that remain are dropped and
+            counted.
 
     Returns:
-        Whether all was delivered.
+        True if everything was delivered.
     """
     return client.shutdown(timeout)
 
 
 @guard(Stats())
 def stats() -> Stats:
-    """Return what became of the calls of this process."""
+    """Return the counts of this process: what happened to its calls and events."""
     return client.stats()

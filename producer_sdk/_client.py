@@ -1,4 +1,4 @@
-"""The state of the SDK in this process, and the way of a call to its sink."""
+"""The SDK's client in this process: from a call to a record in the sink."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from producer_sdk._config import Config, resolve
-from producer_sdk._context import add_context, filled
+from producer_sdk._context import add_context, with_ambient_run
+from producer_sdk._delivery import Delivery
 from producer_sdk._errors import EventTooBig, UsageError
-from producer_sdk._fields import add_fields, report_texts
 from producer_sdk._guard import guard
-from producer_sdk._redaction.opening import open_redactor
+from producer_sdk._node_fields import add_fields, report_texts
+from producer_sdk._redaction import open_redactor
 from producer_sdk._sigterm import flush_on_sigterm
 from producer_sdk._transport.null import NullSink
-from producer_sdk._wire import check_name, encode_event, run_key, run_text, start_event, tightly
-from producer_sdk._worker import Delivery
+from producer_sdk._wire import (
+    check_name,
+    compact_copy,
+    encode_event,
+    run_key,
+    run_text,
+    start_event,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +43,7 @@ _MS_PER_S = 1000
 
 
 class Client:
-    """One for each process."""
+    """State of the SDK; one for each process."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -70,15 +77,16 @@ class Client:
         data: object,
         fields: Mapping[str, Any],
     ) -> None:
-        """Make a record of one call and hand it to the sink.
+        """Encode one call as a record and pass it to the sink.
 
         Args:
             kind: the type of the node: act or assert.
             node: the node's id.
-            flow: the flow's name; None takes that of the run around the call.
-            run_id: a text, or what becomes one; None takes that of the run around the call.
-            data: what happened, an object.
-            fields: what the call says of its node.
+            flow: the flow's name; None is that of the run around the call.
+            run_id: the run's id, or a function that returns it; None is that of the run around the
+                call.
+            data: the event's data, an object.
+            fields: the definition of the node.
         """
         sink = self.sink
         if not sink.live:
@@ -88,7 +96,7 @@ class Client:
         redactor = self.redactor
         try:
             if flow is None or run_id is None:
-                flow, run_id = filled(flow, run_id)
+                flow, run_id = with_ambient_run(flow, run_id)
             run = run_id if type(run_id) is str else run_text(run_id)
             if redactor is not None:
                 run = redactor.run_id(run)
@@ -105,14 +113,14 @@ class Client:
         except UsageError as error:
             guard.report("refused_invalid", error.about, f"{error.message}; nothing was sent")
         else:
-            sink.put((key, tightly(value)))
+            sink.put((key, compact_copy(value)))
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until what was recorded is delivered; say whether all was in time."""
+        """Wait until everything recorded is delivered; return True if that was in time."""
         return self.sink.flush(timeout_s)
 
     def shutdown(self, timeout_s: float) -> bool:
-        """Flush, end the worker's thread and ignore further calls."""
+        """Flush, end the delivery thread and ignore further calls."""
         with self._lock:
             sink = self.sink
             self._config = self.redactor = None
@@ -124,19 +132,19 @@ class Client:
         return guard.counters.snapshot(self.sink.waiting())
 
     def after_fork(self) -> None:
-        """Start anew in a forked child: locks may be held by threads that are not there."""
+        """Start afresh in a forked child: locks may be held by threads that do not exist there."""
         guard.reset()
         self._lock = threading.RLock()
         self.sink = self.sink.after_fork()
 
     def at_exit(self) -> None:
-        """Deliver what waits before the interpreter ends."""
+        """Deliver what waits before the interpreter exits."""
         config = self._config
         if config is not None:
             self.shutdown(config.exit_timeout_ms / _MS_PER_S)
 
     def flush_at_end(self) -> None:
-        """Deliver what waits before the process ends by a signal; calls may go on meanwhile."""
+        """Deliver what waits before a signal ends the process; calls may go on meanwhile."""
         config = self._config
         if config is not None:
             self.flush(config.exit_timeout_ms / _MS_PER_S)
@@ -163,7 +171,7 @@ class Client:
 
     def _refuse(self, obstacle: UsageError) -> None:
         log.error("nothing is sent: %s", obstacle.message)
-        guard.tell("not_delivered", f"nothing is sent: {obstacle.message}", 0)
+        guard.on_error("not_delivered", f"nothing is sent: {obstacle.message}", 0)
         self.sink = NullSink("ignored_not_initialized", None)
         if guard.strict:
             raise obstacle
@@ -176,18 +184,18 @@ def _open_sink(config: Config) -> Sink:
 
 
 def _open_transport(config: Config, queue: EventQueue) -> Transport:
-    # Called by the worker's thread: neither aiokafka nor http is loaded before it is used.
+    # Called by the delivery thread: neither aiokafka nor http is loaded before it is used.
     if not config.bootstrap_servers:
-        from producer_sdk._transport.http_batches import HttpTransport  # noqa: PLC0415 -- see above
+        from producer_sdk._transport.http_transport import HttpTransport  # noqa: PLC0415 -- see above
 
         return HttpTransport(config, queue)
-    from producer_sdk._transport.kafka import KafkaTransport  # noqa: PLC0415 -- see above
+    from producer_sdk._transport.kafka_transport import KafkaTransport  # noqa: PLC0415 -- see above
 
     return KafkaTransport(config, queue)
 
 
 def _run_at_exit_of_multiprocessing() -> None:
-    """Flush at the end of a child of multiprocessing, which runs no exit hooks of the interpreter."""
+    """Flush at the end of a multiprocessing child, which does not run the interpreter's exit hooks."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.Finalize(None, client.at_exit, exitpriority=0)

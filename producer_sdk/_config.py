@@ -1,34 +1,31 @@
-"""Every setting of the SDK, declared once: argument of `initialize`, else environment, else default."""
+"""All settings of the SDK, declared once: argument of `initialize`, else environment, else default."""
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from producer_sdk import _setting_parsers as parsers
 from producer_sdk._errors import UsageError, closest, meant
-from producer_sdk._redaction import Redaction
 from producer_sdk._wire import EVENTS_TOPIC
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from producer_sdk._redaction import Redact
+    from producer_sdk._redaction import Redaction
 
 ENV_PREFIX = "DULY_"
 SYSTEM_CA = "system"
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 DEFAULT_URL = "http://localhost:13370"
-"""Where Business-Use's server listens."""
+"""The default address of a Business-Use server."""
 
 ALIASES = {"max_queue_size": "max_queue_events"}
-"""Arguments by the name that the SDK of Business-Use gives them."""
+"""Other names of arguments: those of the Business-Use SDK."""
 
 COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 _ON, _OFF, _NONE = True, False, None
-_TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
 def _setting(
@@ -44,12 +41,13 @@ def _setting(
     """Declare a setting.
 
     Args:
-        default: its value where nothing is given.
-        parse: takes its name and what is given, an object or the text of the environment.
+        default: the value where nothing is given.
+        parse: one of the parsers.
         env: the environment variable, without prefix.
-        description: a sentence; units belong into the name.
-        fallback_env: another variable, whole, where the first is not set.
-        vital: without it as given, events would go elsewhere, or readable to others.
+        description: a sentence; units belong in the name.
+        fallback_env: another variable, with its prefix, read where the first is not set.
+        vital: if it cannot be used, nothing is sent: events would go to the wrong place, or
+            unprotected.
         secret: never shown.
     """
     metadata = {
@@ -62,205 +60,111 @@ def _setting(
     return field(default=default, metadata=metadata, repr=not secret)
 
 
-def _text(name: str, given: Any) -> str:
-    if isinstance(given, os.PathLike):
-        given = os.fspath(cast("os.PathLike[str]", given))
-    if not isinstance(given, str) or not given:
-        raise UsageError(name, f"{name} must be a text")
-    return given
-
-
-def _flag(name: str, given: Any) -> bool:
-    if isinstance(given, bool):
-        return given
-    if isinstance(given, str) and given.lower() in _TRUE | _FALSE:
-        return given.lower() in _TRUE
-    raise UsageError(name, f"{name} must be true or false")
-
-
-def _servers(name: str, given: Any) -> tuple[str, ...]:
-    listed = given.split(",") if isinstance(given, str) else given
-    try:
-        servers = tuple(str(item).strip() for item in cast("Iterable[object]", listed))
-    except TypeError:
-        servers = ()
-    if not servers or not all(_is_server(server) for server in servers):
-        raise UsageError(name, f"{name} must be host:port, several separated by commas")
-    return servers
-
-
-def _is_server(text: str) -> bool:
-    host, colon, port = text.rpartition(":")
-    return bool(host and colon) and port.isdecimal()
-
-
-def _url(name: str, given: Any) -> str:
-    from urllib.parse import urlsplit  # noqa: PLC0415 -- only who sends over HTTP pays for it
-
-    try:
-        parts = urlsplit(_text(name, given))
-        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        sound = False
-    else:
-        sound = sound and not (parts.username or parts.password or parts.query or parts.fragment)
-    if not sound:
-        raise UsageError(
-            name, f"{name} must be http:// or https://, a host, and no more than a path"
-        )
-    return str(given).rstrip("/")
-
-
-def _key(name: str, given: Any) -> str:
-    if not isinstance(given, str) or not given.isascii() or not given.isprintable():
-        raise UsageError(name, f"{name} must be a text of visible ASCII characters")
-    return given.strip()
-
-
-def _seconds(least: float, most: float) -> Callable[[str, Any], float]:
-    def parse(name: str, given: Any) -> float:
-        try:
-            seconds = math.nan if isinstance(given, bool) else float(given)
-        except (TypeError, ValueError):
-            seconds = math.nan
-        if not least <= seconds <= most:
-            raise UsageError(name, f"{name} must be seconds from {least:g} to {most:g}")
-        return seconds
-
-    return parse
-
-
-def _number(least: int, most: int) -> Callable[[str, Any], int]:
-    def parse(name: str, given: Any) -> int:
-        try:
-            number = int(given) if not isinstance(given, bool | float) else None
-        except (TypeError, ValueError):
-            number = None
-        if number is None or not least <= number <= most:
-            raise UsageError(name, f"{name} must be an integer from {least} to {most}")
-        return number
-
-    return parse
-
-
-def _one_of(*allowed: str) -> Callable[[str, Any], str]:
-    def parse(name: str, given: Any) -> str:
-        if given not in allowed:
-            raise UsageError(name, f"{name} must be one of {', '.join(allowed)}")
-        return str(given)
-
-    return parse
-
-
-def _redaction(name: str, given: Any) -> Redaction | None:
-    if isinstance(given, bool | str):
-        return Redaction() if _flag(name, given) else None
-    if callable(given):
-        function = cast("Redact", given)
-        given = Redaction(detectors=(), keys=(), function=function)
-    if not isinstance(given, Redaction):
-        raise UsageError(name, f"{name} must be True, a Redaction or a function")
-    return given
-
-
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All that the SDK can be told; read once, at `initialize`."""
+    """The settings of the SDK; read once, by `initialize`."""
 
     bootstrap_servers: tuple[str, ...] = _setting(
         (),
-        _servers,
+        parsers.servers,
         "BROKER",
         "Kafka bootstrap servers, `host:port`, several by commas.",
         vital=True,
     )
     url: str = _setting(
         "",
-        _url,
+        parsers.url,
         "URL",
-        "Sends over HTTP instead of to Kafka, where no broker is set: the server's address.",
+        "The server's address; sends over HTTP where no broker is set.",
         fallback_env="BUSINESS_USE_URL",
         vital=True,
     )
     api_key: str = _setting(
         "",
-        _key,
+        parsers.key,
         "API_KEY",
-        "The key that the HTTP server asks for.",
+        "The API key of the HTTP server.",
         fallback_env="BUSINESS_USE_API_KEY",
         vital=True,
         secret=True,
     )
     batch_size: int = _setting(
-        50, _number(1, 10_000), "BATCH_SIZE", "How many events an HTTP request has, 50 at most."
+        50, parsers.number(1, 10_000), "BATCH_SIZE", "Events in one HTTP request, 50 at most."
     )
     batch_interval: float = _setting(
         5.0,
-        _seconds(0, 3600),
+        parsers.seconds(0, 3600),
         "BATCH_INTERVAL",
-        "How long in seconds events are gathered into one HTTP request.",
+        "Seconds to gather events into one HTTP request.",
     )
     topic_prefix: str = _setting(
         "",
-        _text,
+        parsers.text,
         "TOPIC_PREFIX",
-        "Put before the topic's name, as in the worker's setting.",
+        "A prefix of the topic's name, the same as in the worker's settings.",
         vital=True,
     )
     disabled: bool = _setting(
-        _OFF, _flag, "DISABLED", "Turns every call into a no-op that is counted.", vital=True
+        _OFF,
+        parsers.flag,
+        "DISABLED",
+        "Turns every call into a no-op, which is counted.",
+        vital=True,
     )
     client_id: str = _setting(
-        "duly-sdk", _text, "CLIENT_ID", "The name by which the broker's logs and quotas know it."
+        "duly-sdk", parsers.text, "CLIENT_ID", "The client id in the broker's logs and quotas."
     )
     linger_ms: int = _setting(
-        10, _number(0, 10_000), "LINGER_MS", "How long in ms events are gathered into one request."
+        10,
+        parsers.number(0, 10_000),
+        "LINGER_MS",
+        "Milliseconds to gather events into one request.",
     )
     compression: str = _setting(
         "none",
-        _one_of(*COMPRESSIONS),
+        parsers.one_of(*COMPRESSIONS),
         "COMPRESSION",
-        "none, gzip, or snappy, lz4, zstd where the package cramjam is installed.",
+        "none or gzip; snappy, lz4 and zstd need the package cramjam.",
     )
     max_queue_events: int = _setting(
         100_000,
-        _number(1, 100_000_000),
+        parsers.number(1, 100_000_000),
         "MAX_QUEUE_EVENTS",
-        "How many events may wait; then the oldest are dropped.",
+        "Events that may wait; over it, the oldest are dropped.",
     )
     max_queue_bytes: int = _setting(
         64 * 1024 * 1024,
-        _number(1024 * 1024, 64 * 1024**3),
+        parsers.number(1024 * 1024, 64 * 1024**3),
         "MAX_QUEUE_BYTES",
-        "How many bytes of memory waiting events may take; then the oldest are dropped.",
+        "Bytes of memory for waiting events; over it, the oldest are dropped.",
     )
     spool_dir: str = _setting(
         "",
-        _text,
+        parsers.text,
         "SPOOL_DIR",
-        "A folder for events that have no room in memory or that could not be delivered.",
+        "A folder for events that do not fit in memory or could not be delivered.",
     )
     spool_max_bytes: int = _setting(
         1024**3,
-        _number(1024 * 1024, 1024**4),
+        parsers.number(1024 * 1024, 1024**4),
         "SPOOL_MAX_BYTES",
-        "How many bytes of the spool a process may take; then the oldest events are dropped.",
+        "Bytes of the spool of one process; over it, the oldest events are dropped.",
     )
     exit_timeout_ms: int = _setting(
         5_000,
-        _number(0, 600_000),
+        parsers.number(0, 600_000),
         "EXIT_TIMEOUT_MS",
-        "How long in ms the exit of the interpreter waits for events that are not yet delivered.",
+        "Milliseconds that the exit of the interpreter waits for deliveries.",
     )
     idempotence: bool = _setting(
         _ON,
-        _flag,
+        parsers.flag,
         "IDEMPOTENCE",
-        "Writes with an idempotent producer; turn it off only for a broker that has none.",
+        "Uses an idempotent producer; turn it off only for a broker that has none.",
     )
     ssl_ca: str = _setting(
         "",
-        _text,
+        parsers.text,
         "SSL_CA",
         "Turns TLS on: a PEM file of certificate authorities, or `system` for those of the "
         "operating system.",
@@ -268,51 +172,53 @@ class Config:
     )
     sasl_mechanism: str = _setting(
         "",
-        _one_of(*SASL_MECHANISMS),
+        parsers.one_of(*SASL_MECHANISMS),
         "SASL_MECHANISM",
         "Turns SASL on: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.",
         vital=True,
     )
-    sasl_username: str = _setting("", _text, "SASL_USERNAME", "The user name for SASL.", vital=True)
+    sasl_username: str = _setting(
+        "", parsers.text, "SASL_USERNAME", "The user name for SASL.", vital=True
+    )
     sasl_password: str = _setting(
-        "", _text, "SASL_PASSWORD", "The password for SASL.", vital=True, secret=True
+        "", parsers.text, "SASL_PASSWORD", "The password for SASL.", vital=True, secret=True
     )
     sasl_allow_plaintext: bool = _setting(
         _OFF,
-        _flag,
+        parsers.flag,
         "SASL_ALLOW_PLAINTEXT",
-        "Allows SASL without TLS, which shows the password to the network.",
+        "Allows SASL without TLS, which sends the password in clear text.",
     )
 
-    redact: Redaction | None = _setting(  # noqa: RUF009 -- a field, as the others
+    redact: Redaction | None = _setting(  # noqa: RUF009 -- a field, like the others
         _NONE,
-        _redaction,
+        parsers.redaction,
         "REDACT",
-        "What is taken out of events before they are queued: True for all that is built in, a "
+        "What to take out of events before they are queued: True for all defaults, a "
         "`Redaction`, or a function.",
         vital=True,
     )
 
     @property
     def destination(self) -> str:
-        """Where events go, for people."""
+        """The broker or server that events are sent to, for messages."""
         return (
             f"Kafka at {','.join(self.bootstrap_servers)}" if self.bootstrap_servers else self.url
         )
 
     @property
     def topic(self) -> str:
-        """The topic that events go to."""
+        """The topic that events are written to."""
         return self.topic_prefix + EVENTS_TOPIC
 
 
 class Resolved(NamedTuple):
-    """A configuration and what is wrong with what was given.
+    """A configuration and the problems found.
 
     Attributes:
-        config: the configuration; what was wrong has its default.
-        problems: settings that were not taken as given.
-        obstacle: why nothing may be sent with it, None if all is well.
+        config: the configuration; a setting that could not be used has its default.
+        problems: settings that could not be used as given.
+        obstacle: why nothing may be sent, None if events may be sent.
     """
 
     config: Config
@@ -321,27 +227,27 @@ class Resolved(NamedTuple):
 
 
 def resolve(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Resolved:
-    """Return the configuration of arguments over environment over defaults.
+    """Resolve the configuration: arguments win over the environment, and that over defaults.
 
     Args:
         arguments: of `initialize`; None is the same as left out.
         environment: `os.environ`; an empty variable is the same as none.
     """
-    arguments = _by_our_names(arguments)
-    reading = _Reading()
+    arguments = _without_aliases(arguments)
+    reader = _SettingsReader()
     for name in arguments:
         if name not in _SETTINGS:
-            reading.refuse_unknown(name)
+            reader.refuse_unknown(name)
     for name in _SETTINGS:
-        reading.read(name, arguments, environment)
-    if "api_key" in reading.values and not reading.values.get("bootstrap_servers"):
-        reading.values.setdefault("url", DEFAULT_URL)
-    config = Config(**reading.values)
-    return Resolved(config, reading.problems, reading.obstacle or _obstacle(config))
+        reader.read(name, arguments, environment)
+    if "api_key" in reader.values and not reader.values.get("bootstrap_servers"):
+        reader.values.setdefault("url", DEFAULT_URL)
+    config = Config(**reader.values)
+    return Resolved(config, reader.problems, reader.obstacle or _obstacle(config))
 
 
-def _by_our_names(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments by the names of our settings; one given by both names has the value of ours."""
+def _without_aliases(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with aliases replaced; a setting given by both names has the value of its own."""
     named = {name: value for name, value in arguments.items() if name not in ALIASES}
     for alias, name in ALIASES.items():
         if named.get(name) is None and alias in arguments:
@@ -349,8 +255,8 @@ def _by_our_names(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
-class _Reading:
-    """One reading of all settings."""
+class _SettingsReader:
+    """Reads all settings once and collects the problems."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -397,7 +303,7 @@ def _obstacle(config: Config) -> UsageError | None:
     if config.sasl_mechanism and not config.ssl_ca and not config.sasl_allow_plaintext:
         return UsageError(
             "sasl_mechanism",
-            "SASL without TLS shows the password to the network: set ssl_ca, "
+            "SASL without TLS sends the password in clear text: set ssl_ca, "
             "or sasl_allow_plaintext if the network is trusted",
         )
     return None

@@ -1,4 +1,4 @@
-"""What calls need not repeat: the run that they are in, and what the request at hand is known by."""
+"""Ambient run and correlation id (contextvars)."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ GivenRunId: TypeAlias = (
     | Callable[[Any, Any, Any], str]
     | Callable[[Any, Any, Any, Any], str]
 )
-"""A run id, or a function that returns one, of the decorated function's arguments if it has any.
+"""A run id, or a function that returns it, given the decorated function's arguments.
 
-`Callable[..., str]` would not tell a type checker what the arguments of a lambda are.
+With `Callable[..., str]`, a type checker could not infer the arguments of a lambda.
 """
 
 _MAX_CORRELATION_ID_CHARS = 128
@@ -43,25 +43,25 @@ _MAX_CORRELATION_ID_CHARS = 128
 _is_correlation_id = re.compile(rf"[!-~]{{1,{_MAX_CORRELATION_ID_CHARS}}}").fullmatch
 
 
-class _Run(NamedTuple):
+class _AmbientRun(NamedTuple):
     flow: object
     run_id: object
 
 
-_run: ContextVar[_Run | None] = ContextVar("duly_run", default=None)
+_run: ContextVar[_AmbientRun | None] = ContextVar("duly_run", default=None)
 _correlation_id: ContextVar[str | None] = ContextVar("duly_correlation_id", default=None)
 
 
 class RunScope:
-    """What `run` returns: a context manager, and a decorator of functions and coroutines."""
+    """Context manager and decorator returned by `run`."""
 
     def __init__(self, flow: object, run_id: object) -> None:
         self._flow = flow
         self._run_id = run_id
-        self._tokens: list[Token[_Run | None]] = []
+        self._tokens: list[Token[_AmbientRun | None]] = []
 
     def __enter__(self) -> Self:
-        """Enter the run: calls inside need no flow and no run id."""
+        """Enter the run: calls inside need neither flow nor run id."""
         self._tokens.append(self._bind(()))
         return self
 
@@ -75,13 +75,13 @@ class RunScope:
         _unbind(_run, self._tokens.pop())
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return a function whose calls are each in the run."""
+        """Return a function that runs each call inside the run."""
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            # Between two of its items, the code around it would be in the run too.
+            # Between two items, the calling code would be in the run too.
             guard.report(
                 "fields_left_out",
                 "run",
-                "run() cannot decorate a generator: use `with run(…)` inside of it",
+                "run() cannot decorate a generator: use `with run(…)` inside it",
             )
             return cast("Callable[P, R]", function)
         if inspect.iscoroutinefunction(function):
@@ -110,15 +110,15 @@ class RunScope:
 
     def _bind(
         self, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
-    ) -> Token[_Run | None]:
-        return _run.set(_Run(self._flow, _resolved(self._run_id, args, kwargs or {})))
+    ) -> Token[_AmbientRun | None]:
+        return _run.set(_AmbientRun(self._flow, _resolved(self._run_id, args, kwargs or {})))
 
 
 class CorrelationScope:
-    """What `bind_correlation_id` returns: a context manager that gives the id."""
+    """Context manager returned by `bind_correlation_id`; `with … as` gives the id."""
 
     def __init__(self, given: object) -> None:
-        self._id = usable_correlation_id(given)
+        self._id = valid_correlation_id(given)
         self._tokens: list[Token[str | None]] = []
 
     def __enter__(self) -> str:
@@ -132,27 +132,27 @@ class CorrelationScope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Bind what was bound before."""
+        """Restore the previous id."""
         _unbind(_correlation_id, self._tokens.pop())
 
 
-def usable_correlation_id(given: object) -> str:
-    """Return an id that headers and logs can take: what is given, or a new one."""
+def valid_correlation_id(given: object) -> str:
+    """Return the given id if headers and logs can carry it, else a new one."""
     if isinstance(given, str) and _is_correlation_id(given):
         return given
     return str(uuid.uuid4())
 
 
 def bound_correlation_id() -> str | None:
-    """Return the correlation id that events recorded here carry, None if they carry none."""
+    """Return the correlation id of events recorded here, None if there is none."""
     return _correlation_id.get()
 
 
-def filled(flow: object, run_id: object) -> tuple[Any, Any]:
-    """Return flow and run id of a call, those that it left out taken from the run that it is in.
+def with_ambient_run(flow: object, run_id: object) -> tuple[Any, Any]:
+    """Return flow and run id of a call; those it left out come from the run around it.
 
     Raises:
-        UsageError: there is no run to take them from.
+        UsageError: one is missing, and there is no run around the call.
     """
     around = _run.get()
     if around is not None:
@@ -165,11 +165,11 @@ def filled(flow: object, run_id: object) -> tuple[Any, Any]:
 
 
 def add_context(event: dict[str, Any]) -> None:
-    """Add what the request at hand is known by, if it is, to an event."""
+    """Add the correlation id and the current OpenTelemetry span to an event, where there are any."""
     bound = _correlation_id.get()
     if bound is not None:
         event["correlation_id"] = bound
-    # Where the host has not loaded OpenTelemetry, there is no span to be in.
+    # If the host has not loaded OpenTelemetry, there is no current span.
     trace: Any = sys.modules.get("opentelemetry.trace")
     if trace is not None:
         span = trace.get_current_span().get_span_context()
@@ -179,20 +179,20 @@ def add_context(event: dict[str, Any]) -> None:
 
 
 def context_headers(value: bytes) -> list[tuple[str, bytes]]:
-    """Return the headers of a Kafka record that say the context of its event.
+    """Return the Kafka headers for correlation id and traceparent of an event.
 
-    The context is part of the event, so that it is kept wherever the event waits; consumers that
-    only route or trace read it from headers.
+    Both are also fields of the event, so that they are kept wherever the event waits. Consumers that
+    only route or trace read the headers.
     """
     if b'"correlation_id":' not in value and b'"traceparent":' not in value:
         return []
     event: dict[str, Any] = orjson.loads(value)
-    said = (("correlation-id", "correlation_id"), ("traceparent", "traceparent"))
-    return [(header, event[name].encode()) for header, name in said if name in event]
+    headers = (("correlation-id", "correlation_id"), ("traceparent", "traceparent"))
+    return [(header, event[name].encode()) for header, name in headers if name in event]
 
 
 def _resolved(run_id: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
-    """Return the run id of one entry, None where its function fails: calls inside are refused."""
+    """Return the run id of one entry; None if its function fails, so that calls inside are refused."""
     if callable(run_id):
         try:
             return run_text(lambda: run_id(*args, **kwargs))
@@ -205,6 +205,6 @@ def _resolved(run_id: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 def _unbind(variable: ContextVar[Any], token: Token[Any]) -> None:
     try:
         variable.reset(token)
-    except ValueError:  # left in another context, as a generator may be that is closed elsewhere
+    except ValueError:  # left in another context, such as a generator that is closed elsewhere
         before = token.old_value
         variable.set(None if before is token.MISSING else before)

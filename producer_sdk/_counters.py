@@ -1,4 +1,4 @@
-"""Counts of what became of every call, for `stats()`."""
+"""Counters of calls and events, for `stats()`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Loss: TypeAlias = Literal[
     "scripts_not_sent",
     "internal_errors",
 ]
-"""What a call can lose before its event is in the queue."""
+"""Counts of losses before an event is in the queue."""
 
 QueueCount: TypeAlias = Literal[
     "delivered",
@@ -30,14 +30,14 @@ QueueCount: TypeAlias = Literal[
     "dropped_unreadable",
     "left_in_spool",
 ]
-"""What can become of an event in the queue."""
+"""Counts of what happened to events in the queue."""
 
 
 class Counters:
     """The counts of this process.
 
-    Losses are added under a lock of their own, the counts of the queue by the queue, under its
-    lock. This lock may be taken again by its own thread, which a signal handler interrupts anywhere.
+    Losses are added under a lock of their own; the counts of the queue are added by the queue, under
+    its lock. The lock is reentrant: a signal handler may interrupt the thread that holds it.
     """
 
     def __init__(self) -> None:
@@ -47,12 +47,12 @@ class Counters:
         self.found_in_spool = 0
 
     def add(self, loss: Loss, count: int = 1) -> None:
-        """Count `count` more of a loss."""
+        """Add `count` to a loss."""
         with self._lock:
             self._losses[loss] += count
 
     def reset(self) -> None:
-        """Start anew in a forked child, whose lock may be held by a thread that is not there."""
+        """Start afresh in a forked child: the lock may be held by a thread that does not exist there."""
         self.__init__()
 
     def snapshot(self, waiting: int) -> Stats:

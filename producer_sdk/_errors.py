@@ -1,8 +1,8 @@
-"""Errors of the SDK. None of them reaches a caller, unless `initialize(strict=True)` asks for it.
+"""Errors of the SDK; raised to callers only with `initialize(strict=True)`.
 
 SdkError
-├── UsageError      a call or a setting that cannot be used as it is
-│   └── EventTooBig an event of more bytes than a worker takes
+├── UsageError      a call or a setting that cannot be used
+│   └── EventTooBig an event larger than a worker accepts
 └── CaptureError    a function that cannot be sent as source
 """
 
@@ -19,11 +19,11 @@ class SdkError(Exception):
 
 
 class UsageError(SdkError):
-    """A call or a setting that cannot be used as it is.
+    """A call or a setting that cannot be used.
 
     Attributes:
         about: the argument or setting.
-        message: what was wrong and what to do; never a payload.
+        message: the problem and its remedy; never a payload.
     """
 
     def __init__(self, about: str, message: str) -> None:
@@ -33,20 +33,20 @@ class UsageError(SdkError):
 
 
 class EventTooBig(UsageError):
-    """An event of more bytes than a worker takes."""
+    """An event larger than a worker accepts."""
 
 
 class CaptureError(SdkError):
-    """A function that cannot be sent as source so that it means the same; says why."""
+    """A function that cannot be sent as source with the same meaning; the message says why."""
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
-    """Return the one of `names` that `name` is probably a misspelling of."""
+    """Return the name that `name` probably misspells, None if there is none."""
     import difflib  # noqa: PLC0415 -- needed only where something is wrong
 
     return next(iter(difflib.get_close_matches(name, names, n=1)), None)
 
 
 def meant(name: str | None) -> str:
-    """Return the end of a message that suggests `name`."""
+    """Return the end of an error message that suggests `name`."""
     return "" if name is None else f"; was {name} meant?"

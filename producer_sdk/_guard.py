@@ -1,7 +1,6 @@
-"""The one guard: whatever goes wrong in the SDK is counted and logged, and never reaches its host.
+"""Guard around the public functions: counts and logs every error instead of raising it.
 
-Our own tests run it with `strict`, which raises instead; `initialize(strict=True)` does so for a
-user's tests.
+In strict mode it raises: in our own tests, and in a user's with `initialize(strict=True)`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from producer_sdk._counters import Counters
 from producer_sdk._errors import SdkError, UsageError
-from producer_sdk._hook import ErrorHook
+from producer_sdk._on_error import OnErrorHook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,22 +29,22 @@ _MAX_REMEMBERED = 1_000
 
 
 class Guard:
-    """Wraps the public functions and takes the reports of everything behind them.
+    """Wraps the public functions; counts and logs losses that the code behind them reports.
 
     Attributes:
-        strict: raise what would be counted and logged.
-        counters: the counts that reports go to.
-        tell: calls the host's `on_error`.
+        strict: raise errors instead of counting and logging them.
+        counters: the counts of the process.
+        on_error: calls the host's `on_error`.
     """
 
     def __init__(self, counters: Counters) -> None:
         self.strict = False
         self.counters = counters
-        self.tell = ErrorHook()
+        self.on_error = OnErrorHook()
         self._reported: set[tuple[str, int, str, str]] = set()
 
     def __call__(self, fallback: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Make a function return `fallback` where it would raise."""
+        """Return a decorator: the function returns `fallback` instead of raising."""
 
         def decorate(function: Callable[P, R]) -> Callable[P, R]:
             @functools.wraps(function)
@@ -63,12 +62,12 @@ class Guard:
         return decorate
 
     def report(self, loss: Loss, about: str, message: str, *, count: int = 1) -> None:
-        """Count a loss and log it, once for each line of the host that calls and each `about`.
+        """Count a loss, and log it once for each calling line of the host and each `about`.
 
         Args:
-            loss: the count that it belongs to.
-            about: the argument or setting that it is about.
-            message: what was wrong and what to do; never a payload.
+            loss: the count to add to.
+            about: the argument or setting concerned.
+            message: the problem and its remedy; never a payload.
             count: how many were lost.
 
         Raises:
@@ -77,13 +76,13 @@ class Guard:
         if self.strict:
             raise UsageError(about, message)
         self.counters.add(loss, count)
-        self.tell(loss, message, count)
+        self.on_error(loss, message, count)
         place = _call_site()
         if self._is_new((*place, loss, about)):
-            log.warning("%s (%s:%d; said once for this line)", message, *place)
+            log.warning("%s (%s:%d; logged once for this line)", message, *place)
 
     def reset(self) -> None:
-        """Start anew in a forked child: the parent's log tells nothing about its calls."""
+        """Start afresh in a forked child: counts are zero, and every line may be logged again."""
         self.counters.reset()
         self._reported = set()
 
@@ -92,28 +91,28 @@ class Guard:
             self.report("refused_invalid", name, f"{name}(): {error}; nothing was sent")
             return
         self.counters.add("internal_errors")
-        self.tell("internal_errors", f"{name}() failed inside the SDK: {type(error).__name__}")
+        self.on_error("internal_errors", f"{name}() failed inside the SDK: {type(error).__name__}")
         place = _call_site()
         if self._is_new((*place, "internal_errors", type(error).__name__)):
             log.error(
                 "%s() failed inside the SDK; the host is not affected, this call is lost "
-                "(%s:%d; said once for this line)",
+                "(%s:%d; logged once for this line)",
                 name,
                 *place,
                 exc_info=None if isinstance(error, SdkError) else error,
             )
 
-    def _is_new(self, said: tuple[str, int, str, str]) -> bool:
-        if said in self._reported:
+    def _is_new(self, report: tuple[str, int, str, str]) -> bool:
+        if report in self._reported:
             return False
         if len(self._reported) >= _MAX_REMEMBERED:
             self._reported.clear()
-        self._reported.add(said)
+        self._reported.add(report)
         return True
 
 
 def _call_site() -> tuple[str, int]:
-    """Return file and line of the innermost frame that is not ours."""
+    """Return file and line of the innermost frame outside the SDK."""
     frame = inspect.currentframe()
     while frame is not None and _is_ours(frame.f_globals.get("__name__")):
         frame = frame.f_back
@@ -125,7 +124,7 @@ def _is_ours(module: object) -> bool:
 
 
 def _raised_by_call_of(error: TypeError) -> bool:
-    """Say whether the arguments did not fit: the guard's own frame is then the innermost."""
+    """Return True if the arguments did not fit: the guard's own frame is then the innermost."""
     trace = error.__traceback__
     return trace is not None and trace.tb_next is None
 

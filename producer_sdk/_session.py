@@ -1,4 +1,4 @@
-"""`with initialize(…):` and `async with initialize(…):`, which end with a shutdown."""
+"""Context manager returned by `initialize`: shuts the SDK down at its end."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from producer_sdk._guard import guard
 
 
 class Session:
-    """What `initialize` returns; only a `with` makes use of it.
+    """Context manager for `with initialize(…):` and `async with initialize(…):`.
 
-    At its end all that was recorded is delivered, for up to `exit_timeout_ms`, and the SDK is shut
-    down for the whole process.
+    At its end the SDK delivers what was recorded, for up to `exit_timeout_ms`, and is shut down for
+    the whole process.
     """
 
     def __enter__(self) -> Self:
@@ -28,7 +28,7 @@ class Session:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Shut down, while other tasks run on."""
+        """Shut down without blocking other tasks."""
         import asyncio  # noqa: PLC0415 -- loaded by whoever runs a coroutine
 
         await asyncio.to_thread(_shut_down)

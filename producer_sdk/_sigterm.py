@@ -1,4 +1,4 @@
-"""SIGTERM where the host has no handler of its own: flush, then end as if there were none."""
+"""SIGTERM handler for hosts that have none: flushes, then lets the signal end the process."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def flush_on_sigterm(flush: Callable[[], object]) -> None:
-    """Call `flush` when the process is asked to end, and let it end by that signal then.
+    """Install a handler that calls `flush` on SIGTERM and then ends the process by that signal.
 
-    Does nothing outside of the main thread, where Python takes no handlers, and where the host
-    has a handler or ignores the signal. A handler that the host sets later replaces this one.
+    Does nothing outside the main thread, where Python allows no handlers, or if the host has a
+    handler or ignores the signal. A handler that the host sets later replaces this one.
 
     Args:
-        flush: called by a thread of its own; must return, whether or not all could be delivered.
+        flush: called in a thread of its own; must return, whether or not everything was delivered.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -34,12 +34,14 @@ def flush_on_sigterm(flush: Callable[[], object]) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def on_sigterm(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
-        # Not here: the main thread may be interrupted while it holds a lock that delivery needs.
-        # And not by `threading`, whose locks it may hold as well.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second SIGTERM ends it at once
+        # Not in this thread: it may hold a lock that delivery needs. And not with `threading`, whose
+        # locks it may hold as well.
         try:
             _thread.start_new_thread(flush_and_end, ())
-        except RuntimeError:  # the interpreter is ending, which flushes too, or is out of threads
+        except (
+            RuntimeError
+        ):  # the interpreter is exiting, which flushes too, or no thread can start
             os.kill(os.getpid(), signal.SIGTERM)
 
     with contextlib.suppress(ValueError):  # a subinterpreter

@@ -1,4 +1,4 @@
-"""What callers pass and get: the public types."""
+"""Public types: arguments and results of the SDK's functions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Dependency(TypedDict):
 
 
 class Context(TypedDict):
-    """The second argument of a script: what came before the event that is judged.
+    """The second argument of a script: the events before the one that is judged.
 
-    `deps` holds the counted events of the direct dependencies; `data`, present with exactly one
-    entry in `dep_ids`, the data of the latest of them that came before the event.
+    `deps` holds the counted events of the direct dependencies. `data` is present with exactly one
+    entry in `dep_ids`: the data of the latest of its events that came before this one.
     """
 
     deps: list[Dependency]
@@ -34,11 +34,11 @@ class Context(TypedDict):
 
 
 Script: TypeAlias = Callable[[dict[str, Any], Context], bool]
-"""A validator or filter, `(data, ctx) -> bool`; sent as source and run by the worker's sandbox."""
+"""A validator or filter, `(data, ctx) -> bool`; sent as source and run in the worker's sandbox."""
 
 
 class Model(Protocol):
-    """A pydantic model, or what takes after one."""
+    """A pydantic model, or an object with the same method."""
 
     def model_dump(self) -> dict[str, Any]:
         """Return its fields."""
@@ -46,52 +46,51 @@ class Model(Protocol):
 
 
 Data: TypeAlias = "Mapping[str, Any] | DataclassInstance | Model"
-"""What happened, an object of JSON or what becomes one."""
+"""The data of an event: a mapping, a dataclass or a model."""
 
 RunId: TypeAlias = str | Callable[[], str]
-"""Which execution of the flow; a function of no arguments is called at once, by the caller."""
+"""Which execution of the flow; a function without arguments is called at once, by the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeCondition:
-    """A condition on the time of a node.
+    """A deadline of a node.
 
     Attributes:
-        timeout_ms: milliseconds after the latest dependency by which the node must have an
-            event; 0 is no deadline.
+        timeout_ms: milliseconds from the latest dependency to the deadline; 0 is no deadline.
     """
 
     timeout_ms: int
 
 
 class FlowOptions(TypedDict, total=False):
-    """Options of a flow, which an event may carry; what each does is in docs/concepts.md."""
+    """Options of a flow, which an event may carry; docs/concepts.md explains each."""
 
     window_ms: int
     max_open_ms: int
     settle_ms: int
     grace_ms: int
     clock_tolerance_ms: int
-    retention_ms: int
+    forget_after_ms: int
     max_events_per_run: int
     closed: bool
 
 
 class NodeFields(TypedDict, total=False):
-    """What a call may say about its node beside the event; None is the same as left out.
+    """The definition of a node, as part of a call; None is the same as left out.
 
     Attributes:
-        filter: `False` excludes this event, `True` counts it; a function is judged by the worker.
+        filter: `False` excludes this event, `True` counts it; a function is run by the worker.
         dep_ids: nodes that come before this one, or a function that returns them.
-        dep_mode: whether all of `dep_ids` must have come, or any one.
-        validator: what must hold for the event, a function judged by the worker.
+        dep_mode: whether all of `dep_ids` are needed, or any one.
+        validator: the rule for the event's data, a function run by the worker.
         conditions: deadlines, or a function that returns them.
         required: whether a run without this node is incomplete.
         branch: a label that alternatives share; an event of one excuses the others.
-        exclusive: whether events of two alternatives are a failure.
-        ends_run: whether an event of this node ends what the run still owes.
+        exclusive: whether events of two alternatives fail the run.
+        ends_run: whether an event of this node ends the run: nothing is owed after it.
         description: a sentence for people.
-        additional_meta: any further JSON object, shown and not judged.
+        additional_meta: any further JSON object; shown, not judged.
         options: options of the whole flow.
     """
 
@@ -111,30 +110,30 @@ class NodeFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What became of all calls of this process since it started or was forked.
+    """Counts of the calls and events of this process since it started or was forked.
 
     Every event that a call recorded, or that was found in the spool, is waiting, delivered, left in
     the spool or in one of the `dropped_` counts.
 
     Attributes:
-        recorded: events taken by the queue, those found in the spool included.
-        delivered: events that the broker, or the HTTP server, has acknowledged.
-        waiting: events in the queue, in the spool or on their way.
-        found_in_spool: events that processes which have ended had left in the spool.
-        dropped_queue_full: the oldest events, given up because the queue was full.
-        dropped_too_big: events that the broker or server refused for their size.
+        recorded: events accepted by the queue, those found in the spool included.
+        delivered: events acknowledged by the broker or the HTTP server.
+        waiting: events in the queue, in the spool or in flight.
+        found_in_spool: events that earlier processes left in the spool.
+        dropped_queue_full: oldest events, dropped because the queue was full.
+        dropped_too_big: events that the broker or server refused because of their size.
         dropped_refused: events that the HTTP server refused as invalid.
-        dropped_excluded: events with `filter=False`, which the HTTP API has no place for.
-        dropped_at_shutdown: events not delivered when the time of `shutdown` was over.
-        dropped_spool_full: the oldest events, given up because the spool was full.
-        dropped_unreadable: lines of the spool that are no events, as the last one after a crash.
-        left_in_spool: events not delivered at `shutdown`, left in the spool to the next process.
+        dropped_excluded: events with `filter=False`, which the HTTP API cannot express.
+        dropped_at_shutdown: events not delivered within the timeout of `shutdown`.
+        dropped_spool_full: oldest events, dropped because the spool was full.
+        dropped_unreadable: lines of the spool that are not events, such as the last one after a crash.
+        left_in_spool: events not delivered at `shutdown`, left in the spool for the next process.
         refused_invalid: calls without a usable flow, id or run_id.
-        refused_too_big: calls whose event would have more than 256 KiB.
+        refused_too_big: calls whose event would be larger than 256 KiB.
         ignored_not_initialized: calls before `initialize`, after `shutdown` or without a broker.
         ignored_disabled: calls while `DULY_DISABLED` is set.
         fields_left_out: fields that could not be used and were left out of their event.
-        values_made_strings: values in `data` or `additional_meta` that JSON lacks, sent as text.
+        values_made_strings: values in `data` or `additional_meta` that JSON cannot express, sent as text.
         scripts_not_sent: events whose validator or filter could not be sent as source.
         internal_errors: defects of the SDK itself, caught.
     """

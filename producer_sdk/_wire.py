@@ -1,7 +1,6 @@
-"""One call to one record: the key and the JSON of the event, as `schemas/v1/event.py` describes it.
+"""Encodes one call as a record: key and JSON of the event, as in `schemas/v1/event.py`.
 
-The bounds here are those of the wire; a contract test holds them together, as the SDK must not
-import `schemas`.
+The SDK must not import `schemas`, so the limits are repeated here; a contract test compares them.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import Any, TypeAlias, cast
 import orjson
 
 from producer_sdk._errors import EventTooBig, UsageError
-from producer_sdk._ids import event_id
-from producer_sdk._values import TooManyValuesError, may_hold_non_finite, plain
+from producer_sdk._event_ids import event_id
+from producer_sdk._json_values import TooManyValuesError, may_hold_non_finite, plain
 
 Record: TypeAlias = tuple[bytes, bytes]
 """Key and value of one record of the events topic."""
@@ -33,11 +32,11 @@ _is_name = re.compile(NAME_PATTERN).fullmatch
 _good_names: set[str] = set()
 
 OnTexts: TypeAlias = Callable[[list[str]], None]
-"""Told of values that JSON lacks and that a text stands for."""
+"""Called with descriptions of values that were replaced by a text."""
 
 
 def run_text(run_id: object) -> str:
-    """Return a run id as text: a function is called, integers and UUIDs are written out.
+    """Return a run id as text: call a function, convert an integer or a UUID.
 
     Raises:
         UsageError: it is none of these, or the function raised.
@@ -52,7 +51,7 @@ def run_text(run_id: object) -> str:
 
 
 def called(name: str, function: Callable[[], object]) -> object:
-    """Call a function that the caller passed for an argument, in the caller's thread.
+    """Call a function that was passed for an argument, in the caller's thread.
 
     Raises:
         UsageError: it raised.
@@ -65,15 +64,15 @@ def called(name: str, function: Callable[[], object]) -> object:
 
 
 def run_key(run_id: str) -> bytes:
-    """Return the key of a run's records, its id in UTF-8.
+    """Return the key of a run's records: its id in UTF-8.
 
     Raises:
-        UsageError: the id is empty, too long, has a NUL or is no Unicode.
+        UsageError: the id is empty, too long, contains NUL or is not valid Unicode.
     """
     try:
         key = run_id.encode()
     except UnicodeEncodeError:
-        raise UsageError("run_id", "run_id has characters that UTF-8 lacks") from None
+        raise UsageError("run_id", "run_id has characters that UTF-8 cannot encode") from None
     if 0 < len(key) <= MAX_RUN_ID_BYTES and 0 not in key:
         return key
     raise UsageError(
@@ -82,10 +81,10 @@ def run_key(run_id: str) -> bytes:
 
 
 def check_name(about: str, name: object) -> str:
-    """Return the id of a flow or a node.
+    """Check and return the id of a flow or a node.
 
     Raises:
-        UsageError: it is not of the characters that such ids have.
+        UsageError: it has other characters, or too many.
     """
     if type(name) is str and name in _good_names:
         return name
@@ -101,13 +100,13 @@ def encode_event(event: dict[str, Any], data: Any, on_texts: OnTexts) -> bytes:
     """Return the JSON of an event.
 
     Args:
-        event: its fields, all of what JSON has, but for `additional_meta`.
-        data: what the caller passed; it is read now, so a later change of it changes nothing.
-        on_texts: told of values of `data` that JSON lacks.
+        event: its other fields, all of JSON types.
+        data: the caller's data; it is read now, so a later change of it changes nothing.
+        on_texts: called with descriptions of values of `data` that JSON cannot express.
 
     Raises:
         UsageError: `data` is not an object.
-        EventTooBig: the event has more bytes than a worker takes.
+        EventTooBig: the event is larger than a worker accepts.
     """
     event["data"] = _EMPTY if data is None else data
     value = _dumps(event) if type(data) is dict or data is None else None
@@ -117,27 +116,27 @@ def encode_event(event: dict[str, Any], data: Any, on_texts: OnTexts) -> bytes:
     return value
 
 
-def tightly(value: bytes) -> bytes:
-    """Return a copy of JSON that takes no more memory than its bytes.
+def compact_copy(value: bytes) -> bytes:
+    """Return a copy of encoded JSON that takes no more memory than its bytes.
 
-    orjson writes into 1 KiB or more and gives the rest back. The allocator has no use for such rests:
-    events that waited took 4 KiB each where they had 300 bytes, however the queue was bounded.
+    orjson writes into a buffer of 1 KiB or more and shrinks it. The allocator cannot reuse the rest:
+    waiting events of 300 bytes took 4 KiB each, whatever the bound of the queue.
     """
     return b"".join((value, b""))
 
 
 def check_size(value: bytes) -> None:
-    """Check that a worker takes an event of this size.
+    """Check that a worker accepts an event of this size.
 
     Raises:
-        EventTooBig: it has more bytes.
+        EventTooBig: it is larger.
     """
     if len(value) > MAX_EVENT_BYTES:
         raise _too_big()
 
 
 def start_event(kind: str, flow: str, node: str, run_id: str, ts_ns: int) -> dict[str, Any]:
-    """Return the fields that every event has, in the order of the wire."""
+    """Return the fields that every event has, in wire order."""
     return {
         "v": VERSION,
         "event_id": event_id(ts_ns),
@@ -149,12 +148,12 @@ def start_event(kind: str, flow: str, node: str, run_id: str, ts_ns: int) -> dic
     }
 
 
-def plain_object(about: str, value: object, on_texts: OnTexts) -> dict[str, Any]:
-    """Return a JSON object that is made of what the caller passed.
+def json_object(about: str, value: object, on_texts: OnTexts) -> dict[str, Any]:
+    """Convert a value of the caller to a JSON object.
 
     Raises:
         UsageError: it is not an object.
-        EventTooBig: it holds more than any event can.
+        EventTooBig: it has more parts than any event can hold.
     """
     try:
         content, texts = plain(value, about)
@@ -170,7 +169,7 @@ def plain_object(about: str, value: object, on_texts: OnTexts) -> dict[str, Any]
 
 
 def _encode_slowly(event: dict[str, Any], data: Any, on_texts: OnTexts) -> bytes:
-    event["data"] = plain_object("data", data, on_texts)
+    event["data"] = json_object("data", data, on_texts)
     return orjson.dumps(event)
 
 

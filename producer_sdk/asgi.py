@@ -1,4 +1,4 @@
-"""For ASGI applications, Starlette and FastAPI among them: a correlation id for each request.
+"""ASGI middleware (Starlette, FastAPI): a correlation id for each request.
 
 app.add_middleware(CorrelationIdMiddleware)
 """
@@ -22,10 +22,10 @@ _ANSWERS = ("http.response.start", "websocket.accept")
 
 
 class CorrelationIdMiddleware:
-    """Binds the id of `X-Correlation-ID`, or a new one, for each request, and returns it.
+    """Binds the `X-Correlation-ID` of each request, or a new id, and returns it in the response.
 
     Args:
-        app: the application around which it is put.
+        app: the application to wrap.
     """
 
     def __init__(self, app: App) -> None:

@@ -1,4 +1,4 @@
-"""For the tests of a service: what it would send, without a broker."""
+"""Test double for services: records events instead of sending them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from producer_sdk._client import client
-from producer_sdk._fields import report_texts
 from producer_sdk._guard import guard
-from producer_sdk._redaction.opening import open_redactor
+from producer_sdk._node_fields import report_texts
+from producer_sdk._redaction import open_redactor
 from producer_sdk._transport.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def recorded(
     *, strict: bool = True, redact: Redaction | None = None
 ) -> Generator[list[dict[str, Any]]]:
-    """Keep events instead of sending them, in all threads, whether initialized or not.
+    """Keep events of all threads instead of sending them; needs no `initialize`.
 
     Args:
-        strict: raise what is only counted and logged in production, as a validator that cannot be
-            sent as source.
-        redact: what to take out of the events; by default, what `initialize` was given.
+        strict: raise errors that are only counted and logged in production, such as a validator that
+            cannot be sent as source.
+        redact: the redaction of the events; by default that of `initialize`.
 
     Yields:
-        The events as a worker would read them, appended at each call.
+        The events as a worker would read them; each call appends one.
     """
     recorder = Recorder()
     redactor = client.redactor if redact is None else open_redactor(redact, report_texts)

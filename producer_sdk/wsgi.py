@@ -1,4 +1,4 @@
-"""For WSGI applications, Flask and Django among them: a correlation id for each request.
+"""WSGI middleware (Flask, Django): a correlation id for each request.
 
 app.wsgi_app = CorrelationIdMiddleware(app.wsgi_app)
 """
@@ -19,10 +19,10 @@ _VARIABLE = "HTTP_X_CORRELATION_ID"
 
 
 class CorrelationIdMiddleware:
-    """Binds the id of `X-Correlation-ID`, or a new one, for each request, and returns it.
+    """Binds the `X-Correlation-ID` of each request, or a new id, and returns it in the response.
 
     Args:
-        app: the application around which it is put.
+        app: the application to wrap.
     """
 
     def __init__(self, app: WSGIApplication) -> None:
@@ -31,7 +31,7 @@ class CorrelationIdMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         scope = CorrelationScope(environ.get(_VARIABLE))
-        # A body may be made piece by piece after this returns: it has a context of its own.
+        # A body may be produced after this returns, so it gets a context of its own.
         context = contextvars.copy_context()
         correlation_id = context.run(scope.__enter__)
 
@@ -43,7 +43,7 @@ class CorrelationIdMiddleware:
 
 
 class _Body:
-    """The pieces of a body, each made in the context of its request."""
+    """Iterates over a response body in the context of its request."""
 
     def __init__(self, pieces: Iterable[bytes], context: contextvars.Context) -> None:
         self._pieces = pieces
@@ -57,7 +57,7 @@ class _Body:
         return self._context.run(next, self._iterator)
 
     def close(self) -> None:
-        """Let go of what the application holds, as WSGI servers ask for."""
+        """Close the application's iterable, as the WSGI specification requires."""
         close = getattr(self._pieces, "close", None)
         if close is not None:
             self._context.run(close)

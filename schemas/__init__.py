@@ -1,13 +1,15 @@
-"""The wire: every shape, name and limit that crosses Kafka, in one package.
+"""The wire format: every shape, name and limit of what crosses Kafka.
 
-    wire.py      bytes of the events topic -> Event, checked by hand (the hot path)
-    v1/          the same shapes and all others as pydantic models (everything off the hot path)
-    topics.py    every topic, with its settings, producers and consumers
-    headers.py   every record header
-    ids.py       ids that are functions of content: verdicts, definition versions, state keys
-    limits.py    every bound, option default and pattern
-    errors.py    what is raised here
-    export.py    writes json/, the JSON Schemas; examples/ holds golden messages, good and bad
+    wire.py          decodes and checks events (the hot path), with field_checks.py and explain.py
+    v1/              pydantic models of events and all other messages (off the hot path)
+    topics.py        every topic, with its settings, producers and consumers
+    headers.py       every record header
+    ids.py           ids derived from content: verdicts, definition versions, state keys
+    limits.py        every limit, option default and pattern
+    units.py         units of time
+    errors.py        errors of this package
+    export.py        writes json/, the JSON Schemas; examples/ holds golden messages, good and bad
+    compatibility.py finds breaking changes between two JSON Schemas
 
 Nothing is imported here: `schemas.wire` must load without pydantic.
 """

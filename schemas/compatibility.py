@@ -1,11 +1,11 @@
-"""What a newer JSON Schema takes away from those who relied on an older one.
+"""Breaking changes between two versions of a JSON Schema.
 
-A message that was valid must stay valid, and a field that was there must stay: a removed field, a
-narrowed type, range or list of values, and a new required field break. Whatever is added and may be
-left out does not. Of what we write ourselves (verdicts, dead letters), a field that was always there
-must stay so too.
+A valid message must stay valid, and a field must not disappear. A removed field, a narrowed type,
+range or list of values, and a new required field are breaking; an added optional field is not. In
+messages that Duly writes (verdicts, dead letters), a field that was always present must stay so.
 
-The keywords are those that pydantic writes. Patterns cannot be compared: another one counts as narrower.
+The keywords are those that pydantic writes. Patterns cannot be compared: a different one counts as
+breaking.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ _UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxPro
 
 
 class Break(NamedTuple):
-    """One thing that a newer schema takes away.
+    """One breaking change.
 
     Attributes:
         path: the field, `nodes[].status`; empty for the message itself.
-        what: what is gone, for people.
+        what: the change, as a sentence.
     """
 
     path: str
     what: str
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return the change as one line."""
         return f"{self.path or 'the message'}: {self.what}"
 
 
 def breaks(old: Schema, new: Schema, *, written_by_us: bool = False) -> list[Break]:
-    """Return what breaks between two versions of the schema of one message, in order of the fields.
+    """Return the breaking changes between two schemas of one message, in order of the fields.
 
     Args:
-        old: the schema that others rely on.
-        new: the schema that is to take its place.
-        written_by_us: others read these messages; a field that was always there must stay so.
+        old: the released schema.
+        new: the schema that replaces it.
+        written_by_us: others read these messages; a field that was always present must stay so.
     """
-    return list(_Comparison(old, new, written_by_us=written_by_us).of("", old, new))
+    return list(_SchemaComparison(old, new, written_by_us=written_by_us).of("", old, new))
 
 
-class _Comparison:
+class _SchemaComparison:
     def __init__(self, old: Schema, new: Schema, *, written_by_us: bool) -> None:
         self._old_root = old
         self._new_root = new
@@ -58,7 +58,7 @@ class _Comparison:
         self._within: set[tuple[str, str]] = set()
 
     def of(self, path: str, old: Schema, new: Schema) -> Iterator[Break]:
-        """Yield what the new schema of a value takes away; a schema within itself is looked at once."""
+        """Yield the breaking changes of one value; a recursive schema is visited once."""
         references = (old.get("$ref", ""), new.get("$ref", ""))
         if all(references):
             if references in self._within:
@@ -68,7 +68,7 @@ class _Comparison:
         self._within.discard(references)
 
     def _of_alternatives(self, path: str, old: Schema, new: Schema) -> Iterator[Break]:
-        """Hold each thing that a value could be against that which is most like it now."""
+        """Compare each old alternative with the most similar new one."""
         choices = list(_alternatives(self._new_root, new))
         for was in _alternatives(self._old_root, old):
             found = [list(self._of_one(path, was, choice)) for choice in choices]
@@ -87,7 +87,7 @@ class _Comparison:
             if is_object(was) and is_object(now):
                 yield from self.of(f"{path}{sign}", was, now)
             elif is_object(now) or (now is False and was is not False):
-                yield Break(f"{path}{sign}", "takes less than anything now")
+                yield Break(f"{path}{sign}", "no longer takes any value")
 
     def _of_fields(self, path: str, old: Schema, new: Schema) -> Iterator[Break]:
         was, now = old.get("properties", {}), new.get("properties", {})
@@ -103,11 +103,11 @@ class _Comparison:
         if self._written_by_us:
             for name in always:
                 if name in now and name not in needed:
-                    yield Break(_field(path, name), "no longer always there")
+                    yield Break(_field(path, name), "no longer always present")
 
 
 def _alternatives(root: Schema, schema: Schema) -> Iterator[Schema]:
-    """Yield what a value may be, references resolved."""
+    """Yield the alternatives of a value, with references resolved."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         yield from _alternatives(root, root["$defs"][name])
@@ -121,7 +121,7 @@ def _alternatives(root: Schema, schema: Schema) -> Iterator[Schema]:
 
 
 def _types(schema: Schema) -> frozenset[str]:
-    """Return the JSON types that a schema takes; an integer is a number too."""
+    """Return the JSON types that a schema accepts; an integer is a number too."""
     given = schema.get("type")
     if given is None:
         values = _values(schema)

@@ -1,4 +1,4 @@
-"""How JSON is written, everywhere but in the SDK, which stands alone and has its own."""
+"""JSON encoder of everything that Duly writes, except the SDK, which has its own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _dumps: Final = orjson.dumps
 
 
 def encode_json(value: Any) -> bytes:
-    """Return `value` as compact JSON in UTF-8; the one encoder of all that is written."""
+    """Return `value` as compact JSON in UTF-8."""
     return _dumps(value)
 
 
 def encode_to_keep(value: Any) -> bytes:
-    """Return the same in bytes that take no more memory than they need, for what stays in memory.
+    """Return `value` as JSON in bytes of exact size, for values that stay in memory.
 
-    orjson gives back the end of a buffer of several kB, which leaves a hole behind each result: a worker's memory would
-    be holes.
+    orjson shrinks a buffer of several kB, which leaves a hole behind each result and fragments a
+    worker's memory.
     """
     return b"".join((_dumps(value), b""))

@@ -1,4 +1,4 @@
-"""What is raised when bytes or definitions are not what the wire says.
+"""Errors for records and definitions that do not have the shape of the wire format.
 
 SchemaError
 ├── InvalidEvent        a record of the events topic that must become a dead letter
@@ -28,7 +28,7 @@ MAX_PATH_CHARS: Final = 200
 
 
 class SchemaError(Exception):
-    """Something does not have the shape that the wire says."""
+    """Something does not have the shape of the wire format."""
 
 
 class InvalidEvent(SchemaError):
@@ -51,8 +51,8 @@ class InvalidEvent(SchemaError):
         return f"{self.path}: {self.message}" if self.path else self.message
 
 
-class Problem(NamedTuple):
-    """One thing wrong with a definition: the place (`nodes[2].dep_ids[0]`), its node, why."""
+class DefinitionProblem(NamedTuple):
+    """One problem of a definition: its place (`nodes[2].dep_ids[0]`), its node, a message."""
 
     place: str
     node: str | None
@@ -66,7 +66,7 @@ class Problem(NamedTuple):
 class InvalidDefinition(SchemaError):
     """A definition that cannot be used, with every problem found in it."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[DefinitionProblem]) -> None:
         self.problems = list(problems)
         super().__init__(self.problems)
 
@@ -75,5 +75,5 @@ class InvalidDefinition(SchemaError):
 
 
 def shorten(text: str, most: int) -> str:
-    """Cut `text` to at most `most` characters; a cut shows as an ellipsis."""
+    """Cut `text` to at most `most` characters, with an ellipsis at the end."""
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,4 +1,4 @@
-"""The slow path of `wire`: once an event is refused, say why in words that help its sender."""
+"""Messages for refused events: what is wrong, where, and what to do (slow path of `wire`)."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def refuse(path: str, expected: str, value: object) -> NoReturn:
 
 
 def show(value: object) -> str:
-    """Return a value found in an event as JSON, cut."""
+    """Return a value as JSON for a message, shortened."""
     try:
         text = orjson.dumps(value).decode()
-    except TypeError:  # nested too deeply, or from YAML a value that JSON lacks
+    except TypeError:  # nested too deeply, or a YAML value that JSON cannot express
         return f"a {type(value).__name__} that cannot be shown"
     return shorten(text, MAX_SHOWN_CHARS)
 
 
 def refuse_ts(ts: int) -> NoReturn:
-    """Raise InvalidEvent for a `ts` out of range, naming the unit it is in by the look of it."""
+    """Raise InvalidEvent for a `ts` out of range; the message names the unit it probably has."""
     side = "before the year 2000" if ts < EARLIEST_TS_NS else "after the year 2262"
     unit = _likely_unit(ts)
     hint = f", and this looks like {unit}" if unit else ""
@@ -46,9 +46,9 @@ def refuse_ts(ts: int) -> NoReturn:
 
 
 def refuse_bytes(value: bytes, error: Exception) -> NoReturn:
-    """Raise InvalidEvent for bytes that are not JSON; NaN and Infinity are named with their path.
+    """Raise InvalidEvent for bytes that are not JSON; the message gives the path of NaN and Infinity.
 
-    Python's own encoder writes both, so they are the likeliest thing here that is not JSON.
+    Python's own encoder writes both, so they are the most likely mistake.
     """
     path = _path_of_non_finite(value)
     if path is not None:
@@ -74,7 +74,7 @@ def _path_of_non_finite(value: bytes) -> str | None:
         path = next(_non_finite_paths(json.loads(value), ""), None)
     except (ValueError, RecursionError):
         return None
-    # Python's decoder lets half a surrogate pair into a key, which no header could carry.
+    # Python's decoder accepts half a surrogate pair in a key, which no header could carry.
     return path and path.encode(errors="replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Names of the headers on our records, in one place."""
+"""Names of all record headers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ CORRELATION_ID = "correlation-id"
 SDK = "duly-sdk"
 CONTENT_TYPE = "content-type"
 
-# On events and verdicts: wall time of the writer, the one field that no replay reproduces.
+# On events and verdicts: wall-clock time of the writer, the one field that a replay does not reproduce.
 PRODUCED_AT = "produced-at"
 
-# On clock records, which carry nothing but their timestamp (R13).
+# On clock records, which have nothing but their timestamp (R13).
 TYPE = "duly-type"
 TYPE_CLOCK = b"clock"
 
-# On verdicts: the consumer group's generation, by which an audit finds a zombie's writes.
+# On verdicts: the generation of the consumer group, by which an audit finds writes of a zombie.
 GENERATION = "duly-generation"
 
-# On tombstones of the runs changelog: the source offset, which a value carries in itself.
+# On tombstones of the runs changelog: the source offset, which other values contain.
 OFFSET = "duly-offset"
 
 # On dead letters (schemas.v1.dead_letter).

@@ -1,4 +1,4 @@
-"""Ids that are functions of content, so that a replay makes the same ones."""
+"""Ids derived from content, so that a replay yields the same ones."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VERDICT_NAMESPACE: Final = uuid.UUID("3f0cb1f2-6a41-5d53-9a6e-0d8c4d7b7a10")
-"""The UUIDv5 namespace of verdict ids. Changing it would make every known verdict a new one."""
+"""The UUIDv5 namespace of verdict ids. A change would give every verdict a new id."""
 
 _NAMED: Final = hashlib.sha1(VERDICT_NAMESPACE.bytes, usedforsecurity=False)
-"""The hash of the namespace, which goes before every name; a copy of it is made in half the time."""
+"""The hash state after the namespace, which is part of every id; a copy takes half the time."""
 
 _VARIANTS: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-"""Hex digit → the same with its two high bits set to 10, as RFC 4122 has them."""
+"""Hex digit → the same with its two high bits set to 10 (the RFC 4122 variant)."""
 
 VERSION_DIGITS: Final = 16
 
 
 def verdict_id(flow: str, run_id: str, opened_at_ns: int, revision: int) -> str:
     """Return the id of one verdict: UUIDv5 of the compact JSON array of the arguments (R16)."""
-    # What uuid.uuid5 does, without its objects: it would be a twentieth of the engine's time.
+    # The same as uuid.uuid5, without its objects: it would take a twentieth of the engine's time.
     named = _NAMED.copy()
     named.update(orjson.dumps([flow, run_id, opened_at_ns, revision]))
     text = named.hexdigest()

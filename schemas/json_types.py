@@ -1,4 +1,4 @@
-"""What decoded JSON is, told to the type checker."""
+"""Type guards for decoded JSON."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any, TypeGuard
 
 
 def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Return whether a decoded value is a JSON object."""
+    """Return True if a decoded value is a JSON object."""
     return type(value) is dict
 
 
 def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Return whether a decoded value is a JSON list."""
+    """Return True if a decoded value is a JSON list."""
     return type(value) is list
 
 
 def is_deeper_than(value: Any, levels: int) -> bool:
-    """Return whether more than `levels` objects and lists stand within each other in `value`."""
+    """Return True if objects and lists in `value` are nested more than `levels` deep."""
     if is_object(value):
         items = list(value.values())
     elif is_list(value):

@@ -1,7 +1,7 @@
-"""Which partition a key belongs on, by Kafka's default partitioner.
+"""Kafka's default partitioner: murmur2 of the key.
 
-`i64` is an `int` to Python; compiled (docs/decisions/0006-compiled-engine.md), it is a machine word, and no product
-here is too large for one.
+`i64` is an `int` in Python and a machine word when compiled (docs/decisions/0006-compiled-engine.md); no
+product here overflows it.
 """
 
 from __future__ import annotations

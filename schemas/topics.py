@@ -1,4 +1,4 @@
-"""Every topic, declared once: the worker, `duly topics`, deploy and the docs read this."""
+"""All topics, declared once: read by the worker, `duly topics`, deploy and the docs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from schemas.v1.dead_letter import DeadLetter
 from schemas.v1.definition_record import DefinitionRecord
-from schemas.v1.event import Event
+from schemas.v1.event import EventModel
 from schemas.v1.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CleanupPolicy = Literal["delete", "compact"]
 MAX_MESSAGE_BYTES: Final = 2 * 1024 * 1024
 BROKER_DEFAULT_REPLICATION: Final = -1
 REPLICATION_THAT_SURVIVES: Final = 3
-"""From this many replicas on, a write is acknowledged by two (min.insync.replicas)."""
+"""With at least this many replicas, two must acknowledge a write (min.insync.replicas)."""
 
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
@@ -30,19 +30,19 @@ _NO_CONFIG: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic, whole.
+    """One topic.
 
     Attributes:
         name: the name before the prefix; `{app_id}` in it stands for the worker's DULY_APP_ID.
-        description: what it carries, a sentence.
-        key: what a record's key is.
-        value: the model of a record's value; of a dead letter, of its headers. None: private bytes.
+        description: its content, a sentence.
+        key: the record key.
+        value: the model of the record value; for dead letters, of the headers. None: private bytes.
         partitions: "settings" for DULY_PARTITIONS, equal for all such topics, or a fixed number.
-        cleanup_policy: whether old records go by age or by key.
+        cleanup_policy: Kafka's cleanup.policy.
         producers: who writes it.
         consumers: who reads it.
-        retention_ms: how long records stay, if they go by age.
-        log_append_time: the broker stamps records; a worker refuses a topic that lacks it (R13).
+        retention_ms: Kafka's retention.ms, None where records are compacted.
+        log_append_time: the broker sets timestamps; a worker refuses a topic without it (R13).
         extra_config: further topic settings.
     """
 
@@ -59,14 +59,14 @@ class Topic:
     extra_config: Mapping[str, str] = field(default_factory=lambda: _NO_CONFIG)
 
     def partition_count(self, partitions: int) -> int:
-        """Return how many partitions it has where DULY_PARTITIONS is `partitions`."""
+        """Return its number of partitions, given DULY_PARTITIONS."""
         return partitions if self.partitions == "settings" else self.partitions
 
     def config(self, replication: int = BROKER_DEFAULT_REPLICATION) -> dict[str, str]:
-        """Return the topic settings with which it is created, by Kafka's names.
+        """Return the settings to create the topic with, by Kafka's names.
 
         Args:
-            replication: DULY_REPLICATION; -1 leaves it, and min.insync.replicas, to the broker.
+            replication: DULY_REPLICATION; -1 leaves it and min.insync.replicas to the broker.
         """
         config = {
             "cleanup.policy": self.cleanup_policy,
@@ -85,20 +85,20 @@ class Topic:
 
 EVENTS: Final = Topic(
     name="flow-events.v1",
-    description="What happened: one event a record, or a clock record (null key and value).",
+    description="Events: one event per record, or a clock record (null key and value).",
     key="run_id",
-    value=Event,
+    value=EventModel,
     partitions="settings",
     cleanup_policy="delete",
     retention_ms=7 * _DAY_MS,
     log_append_time=True,
-    producers=("producer_sdk", "gateway", "worker (clock records)"),
+    producers=("producer_sdk", "worker (clock records)"),
     consumers=("worker",),
 )
 
 DEFINITIONS: Final = Topic(
     name="flow-definitions.v1",
-    description="What must happen: flows as published, nodes as learned, versions in use.",
+    description="Definitions: published flows, learned nodes, versions in use.",
     key="flow@version, flow (the newest) or flow/node (learned)",
     value=DefinitionRecord,
     partitions=1,
@@ -110,19 +110,19 @@ DEFINITIONS: Final = Topic(
 
 VERDICTS: Final = Topic(
     name="flow-verdicts.v1",
-    description="What the engine states: one verdict revision a record.",
+    description="Verdicts: one revision per record.",
     key="run_id",
     value=Verdict,
     partitions="settings",
     cleanup_policy="delete",
     retention_ms=30 * _DAY_MS,
     producers=("worker",),
-    consumers=("subscribers", "gateway", "duly verdicts"),
+    consumers=("subscribers", "duly verdicts"),
 )
 
 DEAD_LETTERS: Final = Topic(
     name="flow-dead-letters.v1",
-    description="Records that were not an event, as they came, with the reason in headers.",
+    description="Records that are not valid events, unchanged, with the reason in headers.",
     key="the original key",
     value=DeadLetter,
     partitions="settings",
@@ -134,7 +134,7 @@ DEAD_LETTERS: Final = Topic(
 
 RUNS_CHANGELOG: Final = Topic(
     name="{app_id}-runs-changelog",
-    description="The state of each run that is remembered; a tombstone forgets one.",
+    description="State of each remembered run; a tombstone forgets it.",
     key="flow NUL run_id",
     value=None,
     partitions="settings",

@@ -1,6 +1,6 @@
-"""The hot path: bytes of the events topic to a checked event, by orjson and hand-written checks.
+"""Decodes and checks records of the events topic (hot path: orjson and hand-written checks).
 
-`schemas.v1.event.Event` says the same as a model; a property test holds the two together.
+`schemas.v1.event.EventModel` describes the same events; a property test compares the two.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Any, Final
 import orjson
 from mypy_extensions import mypyc_attr
 
-from schemas.checks import (
+from schemas.errors import InvalidEvent
+from schemas.explain import refuse, refuse_bytes, show, show_bytes
+from schemas.field_checks import (
     TAUGHT_FIELDS,
     check_data,
     check_event_id,
@@ -22,23 +24,21 @@ from schemas.checks import (
     check_ts,
     check_type,
 )
-from schemas.errors import InvalidEvent
-from schemas.explain import refuse, refuse_bytes, show, show_bytes
 from schemas.json_types import is_object
 from schemas.limits import MAX_EVENT_BYTES, VERSION
 
 _loads: Final = orjson.loads
-# The type of a node matters only if it is a trigger (R24): alone, any other teaches nothing.
+# The type of a node matters only if it is a trigger (R24): any other alone teaches nothing.
 _names_no_rule: Final = (frozenset(TAUGHT_FIELDS) - {"type"}).isdisjoint
 
 
 @mypyc_attr(acyclic=True)
 @dataclass(slots=True, init=False)
 class Event:
-    """One event as the engine takes it.
+    """One event in the form that the engine reads.
 
     Attributes:
-        event_id: identity; a second event with the same one changes nothing (R2).
+        event_id: identity; a second event with the same id changes nothing (R2).
         flow: the flow's name.
         node: the node's id.
         run_id: which execution of the flow; also the record's key.
@@ -46,7 +46,7 @@ class Event:
         data: the event's data, one compact JSON object.
         teaches: the fields of its node's definition that the event carries, or None.
         options: the flow options that the event carries, or None.
-        excluded: the client's own filter said no, the event counts for nothing (R4).
+        excluded: the client's own filter excluded the event, so it does not count (R4).
         stamped: `ts` was set when a batch was sent, not when the call was made (R25).
     """
 
@@ -61,7 +61,7 @@ class Event:
     excluded: bool
     stamped: bool
 
-    # Written out: a generated one is not compiled (docs/decisions/0006-compiled-engine.md).
+    # Written by hand: a generated one is not compiled (docs/decisions/0006-compiled-engine.md).
     def __init__(  # noqa: PLR0913, PLR0917 -- a row of fields
         self,
         event_id: str,
@@ -90,11 +90,11 @@ class Event:
 def decode_event(value: bytes | None) -> Event:
     """Decode and check the value of one record of the events topic.
 
-    A null stands for a field that is left out, unknown fields are ignored, of a key that stands
-    twice the last one counts, and an integer of `data` beyond 64 bits becomes a double.
+    Null is the same as left out, unknown fields are ignored, the last of duplicate keys counts, and an
+    integer of `data` beyond 64 bits becomes a double.
 
     Raises:
-        InvalidEvent: the value is not an event; says the dead-letter reason, where and why.
+        InvalidEvent: the value is not an event; has the dead-letter reason, the path and a message.
     """
     fields = _parse(value)
     version = fields.get("v")
@@ -117,7 +117,7 @@ def decode_event(value: bytes | None) -> Event:
 
 
 def check_key(key: bytes | None, run_id: str) -> None:
-    """Check that a record's key is its run id in UTF-8, as all events of a run must share one.
+    """Check that a record's key is its run id in UTF-8: all events of a run must have the same key.
 
     Raises:
         InvalidEvent: `wrong_key`.
@@ -152,7 +152,7 @@ def _taught(fields: dict[str, Any]) -> dict[str, Any] | None:
     taught: dict[str, Any] = {}
     for name, value in fields.items():
         if name in TAUGHT_FIELDS and value is not None:
-            # A literal filter is the client's answer for this event alone, not a rule to learn.
+            # A boolean filter is the client's decision for this event only, not a rule to learn.
             if name == "filter" and type(value) is bool:
                 continue
             taught[name] = TAUGHT_FIELDS[name](value, name)

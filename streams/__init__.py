@@ -47,10 +47,12 @@ def check_own_packages() -> None:
 def _create_app() -> Any:
     check_own_packages()
     # Only now: these read what the check has just vouched for.
+    from streams.faust_batches.versions import check_versions  # noqa: PLC0415
     from streams.log import configure_logging  # noqa: PLC0415
-    from streams.settings import load_settings  # noqa: PLC0415
+    from streams.settings.worker import load_worker_settings  # noqa: PLC0415
 
-    settings = load_settings()
+    check_versions()
+    settings = load_worker_settings()
     configure_logging(settings)
     # By name: an import here would make every module of this package depend on Faust.
     return import_module("streams.pipeline").create_app(settings)

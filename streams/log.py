@@ -12,7 +12,7 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
-    from streams.settings import Settings
+    from streams.settings.kafka import KafkaSettings
 
 # At debug level these print keys and values of records.
 _TALKATIVE = ("aiokafka", "faust", "mode", "asyncio")
@@ -26,7 +26,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return structlog.stdlib.get_logger(name)
 
 
-def configure_logging(settings: Settings) -> None:
+def configure_logging(settings: KafkaSettings) -> None:
     """Send the lines of this process, those of libraries too, to stderr in one format."""
     as_json = settings.log_format == "json" or (
         settings.log_format == "auto" and not sys.stderr.isatty()

@@ -1,207 +1,94 @@
-"""The whole story of a worker, top to bottom.
+"""Pipeline of a worker: topics, table, agents, and what flows where.
 
-flow-events.v1 ──▶ judge-events ──▶ the owner of the partition ──▶ the engine
-                                          │ emit, remember, commit
-                    flow-verdicts.v1 ◀────┴────▶ runs changelog
+    flow-definitions.v1 ──▶ reader ──▶ definitions ──┐            ┌──▶ flow-verdicts.v1
+                                                     ▼            ├──▶ flow-dead-letters.v1
+    flow-events.v1 ──▶ judge-events ──▶ owner of the partition ───┼──▶ runs changelog ──▶ runs table
+          ▲                                 │   ▲                 └──▶ flow-definitions.v1 (learned nodes)
+          └────── clock records ────────────┘   └── sandbox (scripts)
+
+Faust decides which partitions are ours, recovers the runs table from its changelog and commits offsets. Each partition
+has an owner (agents/events/owner.py), which takes a record through five steps: decode, judge, emit, remember, commit.
+The engine (streams/engine) judges, and knows nothing of all this.
 """
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import faust
-from faust.types import TP
-
-from schemas.topics import DEAD_LETTERS, DEFINITIONS, EVENTS, RUNS_CHANGELOG, VERDICTS
-from streams.agents.definitions import take_definitions
-from streams.agents.events import judge_events
-from streams.engine.definitions import Definitions
-from streams.errors import SettingsError
-from streams.kafka.batch_consumer import BatchSchema
-from streams.kafka.batch_transport import (
-    BatchTransport,
-    batch_consumer,
-    batch_producer,
-)
-from streams.kafka.connection import client_options, faust_brokers, faust_credentials
-from streams.kafka.definitions_keeper import DefinitionsKeeper
-from streams.kafka.definitions_reader import DefinitionsReader
-from streams.kafka.lease import Lease
-from streams.kafka.meter import Meter
-from streams.kafka.outbox import Destinations
-from streams.kafka.owners import Owners
-from streams.kafka.partition import Surroundings
-from streams.kafka.run_table import RunTable
-from streams.kafka.start_position import commit_start_position
-from streams.kafka.table_manager import PromptTableManager
-from streams.kafka.topics import ensure_topics, full_name
-from streams.lifecycle import Lifecycle
-from streams.log import get_logger
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
-from streams.web import WebPage
-from streams.worker import Worker
+from streams.agents.definitions.agent import take_definitions
+from streams.agents.definitions.reader import DefinitionsReader
+from streams.agents.definitions.upkeep import DefinitionsUpkeep
+from streams.agents.events.agent import judge_events
+from streams.agents.events.assigned_partitions import AssignedPartitions
+from streams.agents.events.context import Destinations, WorkerContext
+from streams.agents.events.owner_metrics import OwnerMetrics
+from streams.engine.definitions.registry import Definitions
+from streams.faust_batches.consumer import BatchSchema
+from streams.faust_batches.events_log import FaustEventsLog
+from streams.faust_batches.lease import Lease
+from streams.faust_batches.run_table import RunTable
+from streams.faust_batches.transport import use_batch_transport
+from streams.kafka.client import client_options
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
+from streams.worker.faust_app import create_faust_app, fail_app
+from streams.worker.health_page import HealthPage
+from streams.worker.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import faust
 
-    from streams.kafka.batch_producer import Appended, Row
-    from streams.settings import Settings
-
-log = get_logger(__name__)
-
-HEARTBEATS_IN_A_SESSION = 10
-COMMIT_INTERVAL_S = 1.0
-
-MAX_POLL_RECORDS = 16_000
-"""Records of one fetch over all partitions; what was fetched of a partition, 1 MiB, is rarely cut in two by it. Each
-batch costs its runs a state."""
-
-STREAM_BUFFER_BATCHES = 16
-PRODUCER_BATCH_BYTES = 512 * 1024
-PRODUCER_TIMEOUT_S = 60.0
-"""How long a write waits for a broker that is away; then the worker ends, to be restarted."""
+    from streams.settings.worker import WorkerSettings
 
 
-def create_app(settings: Settings) -> faust.App:
+def create_app(settings: WorkerSettings) -> faust.App:
     """Wire a worker. Nothing connects before it starts.
 
     Raises:
         SettingsError: TLS cannot be set up as the settings say.
     """
-    meter = Meter()
-    page = WebPage(meter.metrics)
-    app = faust.App(settings.app_id, **_faust_options(settings, page))
-    # `faust worker` sets `web_enabled` whatever we say; its pages show table contents to anyone.
-    app.boot_strategy.enable_web = False
-    fail = partial(_fail, app)
+    metrics = OwnerMetrics()
+    page = HealthPage(metrics.registry)
+    app = create_faust_app(settings, page)
+    fail = partial(fail_app, app)
+    topics = Destinations.of(settings)
 
-    # Events come in batches; what they make of a run stands in the runs table.
-    events_topic = full_name(EVENTS, settings)
-    events = app.topic(events_topic, schema=BatchSchema(), internal=False)
+    # Events come as whole batches of a partition; what they make of a run stands in the runs table.
+    events = app.topic(topics.events, schema=BatchSchema(), internal=False)
     runs = RunTable(app, name="runs", partitions=settings.partitions)
     app.tables.add(runs)
 
     # Runs are judged by definitions, and by the scripts in them.
     definitions = Definitions(settings.flow_options)
     reader = DefinitionsReader(
-        full_name(DEFINITIONS, settings),
+        topics.definitions,
         definitions,
         take=take_definitions(definitions),
         connection=client_options(settings),
     )
     sandbox = create_sandbox(
         Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb),
-        benched=lambda engine: meter.metrics.count("duly_scripts_benched_total", engine=engine),
+        on_suspended=metrics.suspended_script,
         is_warm=True,
-        patience_s=settings.script_engine_timeout_ms / 1_000,
+        engine_timeout_s=settings.script_engine_timeout_ms / 1_000,
     )
 
-    async def append(topic: str, partition: int, records: Iterable[Row]) -> Appended | None:
-        return await batch_producer(app).append(topic, partition, records)
-
-    keeper = DefinitionsKeeper(
-        full_name(DEFINITIONS, settings), definitions, runs=runs.remembered, append=append
+    # Each partition that is assigned to this worker has an owner; every batch goes to its partition's.
+    log = FaustEventsLog(app, topics.events)
+    context = WorkerContext(topics, settings.partitions, log, reader, sandbox, fail, metrics)
+    partitions = AssignedPartitions(
+        runs, definitions, context, assigned=app.assignor.assigned_actives
     )
+    app.agent(events, name="judge-events")(judge_events(partitions, fail))
 
-    # Each partition that is ours has an owner, which writes only while the lease holds.
+    # The definitions topic is kept to what runs use.
+    upkeep = DefinitionsUpkeep(topics.definitions, definitions, runs=runs.remembered, appender=log)
+
+    # Batches are fetched and written whole; nothing is written unless the lease holds.
     lease = Lease(settings.session_timeout_ms)
-    around = Surroundings(
-        destinations=_destinations(settings),
-        partitions=settings.partitions,
-        can_open=reader.wait_until_can_open,
-        evaluate=sandbox.evaluate,
-        append=append,
-        generation=lambda: app.consumer_generation_id,
-        committed=lambda number: batch_consumer(app).committed(TP(events_topic, number)),
-        hold=lambda number: batch_consumer(app).hold(TP(events_topic, number)),
-        release=lambda number: batch_consumer(app).release(TP(events_topic, number)),
-        fail=fail,
-        meter=meter,
-        why_waiting=sandbox.why_waiting,
-    )
-    owners = Owners(runs, definitions, around, assigned=app.assignor.assigned_actives)
-    app.transport = app.producer_transport = BatchTransport(
-        app.conf.broker_consumer,
-        app,
-        lease=lease,
-        settle=owners.settle,
-        idempotence=settings.idempotence,
-    )
+    use_batch_transport(app, lease=lease, drain=partitions.drain, idempotence=settings.idempotence)
 
-    app.agent(events, name="judge-events")(judge_events(owners, fail))
-    page.show(owners)
-    Lifecycle(owners, reader, keeper, sandbox, lease, page, fail=fail).follow(app)
+    page.show(partitions)
+    Lifecycle(partitions, reader, upkeep, sandbox, lease, page, fail=fail).follow(app)
     return app
-
-
-async def _prepare(settings: Settings, page: WebPage) -> None:
-    """Make sure, before anything starts, that folder, port and broker are as the worker needs them."""
-    _make_state_dir(settings)
-    if settings.web_port:
-        await page.start(settings.web_host, settings.web_port)
-    await ensure_topics(settings)
-    await commit_start_position(settings)
-
-
-def _make_state_dir(settings: Settings) -> None:
-    try:
-        _state_dir(settings).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"DULY_STATE_DIR: {error}") from error
-
-
-def _state_dir(settings: Settings) -> Path:
-    return (settings.state_dir or Path(tempfile.gettempdir()) / "duly") / settings.app_id
-
-
-def _fail(app: faust.App, error: BaseException) -> None:
-    """End the worker, non-zero: what was not acknowledged is read again by the next one."""
-    if not app.should_stop:
-        log.critical("worker failed", exc_info=error)
-    app.add_future(app.crash(error))
-
-
-def _destinations(settings: Settings) -> Destinations:
-    return Destinations(
-        events=full_name(EVENTS, settings),
-        verdicts=full_name(VERDICTS, settings),
-        dead_letters=full_name(DEAD_LETTERS, settings),
-        definitions=full_name(DEFINITIONS, settings),
-        changelog=full_name(RUNS_CHANGELOG, settings),
-    )
-
-
-def _faust_options(settings: Settings, page: WebPage) -> dict[str, Any]:
-    """Return how Faust is set up; what is not named here is at its default."""
-    session_s = settings.session_timeout_ms / 1_000
-    return {
-        "TableManager": PromptTableManager,
-        "Worker": partial(Worker, prepare=partial(_prepare, settings, page)),
-        "autodiscover": False,
-        "datadir": _state_dir(settings),
-        "store": "memory://",
-        # the broker and the group
-        "broker": faust_brokers(settings),
-        "broker_credentials": faust_credentials(settings),
-        "broker_session_timeout": session_s,
-        "broker_heartbeat_interval": session_s / HEARTBEATS_IN_A_SESSION,
-        "broker_rebalance_timeout": settings.rebalance_timeout_ms / 1_000,
-        "broker_commit_interval": COMMIT_INTERVAL_S,
-        "broker_max_poll_records": MAX_POLL_RECORDS,
-        "consumer_group_instance_id": settings.instance_id,
-        "consumer_auto_offset_reset": "earliest",
-        "stream_buffer_maxsize": STREAM_BUFFER_BATCHES,
-        "stream_wait_empty": True,
-        "producer_linger": 0.0,
-        "producer_max_batch_size": PRODUCER_BATCH_BYTES,
-        "producer_request_timeout": PRODUCER_TIMEOUT_S,
-        # topics are ours to create (streams/kafka/topics.py)
-        "topic_allow_declare": False,
-        "topic_disable_leader": True,
-        "topic_partitions": settings.partitions,
-        "table_standby_replicas": 0,
-    }

@@ -1,14 +1,12 @@
-"""For the tests of a service: what it recorded, judged by the engine of the worker.
+"""Judges what the tests of a service recorded, by the engine of the worker.
 
-No broker and no waiting: time is an argument of the engine, so after the last event it runs on in
-steps to each instant at which something falls due, until every run is closed.
+No broker and no waiting: time is an argument of the engine. After the last event it is advanced to
+each due instant, until every run is closed.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
@@ -16,20 +14,22 @@ import orjson
 from producer_sdk.testing import recorded
 from schemas.encoding import encode_json
 from schemas.topics import EVENTS
+from schemas.units import NS_PER_MS
 from schemas.wire import decode_event
-from streams.engine.batches import Judged, Record
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.flow_files import load_flow_file
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
+from streams.engine.records import Judged, Record
+from streams.flows.checks import check_files
+from streams.flows.files import load_flow_file
+from streams.scripts.limits import Limits
+from streams.scripts.sync import SyncSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from producer_sdk import Redaction
-    from streams.engine.scripts import ScriptAnswer, ScriptCall
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
 
     Evaluate: TypeAlias = Callable[[Sequence[ScriptCall]], Sequence[ScriptAnswer]]
 
@@ -37,46 +37,26 @@ Status: TypeAlias = Literal["passed", "failed", "incomplete"]
 Verdict: TypeAlias = "dict[str, Any]"
 """A verdict as it stands on the wire, see `schemas.v1.verdict`."""
 
-_NS_PER_MS = 1_000_000
 _END_OF_TIME_NS = 2**63 - 1
 # A machine that runs many tests at once is slow; a script that hangs is still ended.
 _PATIENT = Limits(call_ms=1_000, program_ms=5_000, batch_ms=60_000)
 
 
-class Scripts:
-    """The sandbox of the worker, for callers with or without an event loop of their own.
-
-    Its processes start with the first script.
-    """
-
-    def __init__(self) -> None:
-        # The loop lives in a thread of its own: a test may be a coroutine, in a running loop.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="duly-scripts")
-        self._runner = asyncio.Runner()
-        self._sandbox = create_sandbox(_PATIENT)
-        self._thread.submit(lambda: self._runner.run(self._sandbox.start())).result()
-
-    def evaluate(self, calls: Sequence[ScriptCall]) -> list[ScriptAnswer]:
-        """Run scripts; the answers are in the order of the calls."""
-        return self._thread.submit(lambda: self._runner.run(self._sandbox.evaluate(calls))).result()
-
-    def close(self) -> None:
-        """End the sandbox and its processes."""
-        self._thread.submit(lambda: self._runner.run(self._sandbox.stop())).result()
-        self._thread.submit(self._runner.close).result()
-        self._thread.shutdown()
+def start_sandbox() -> SyncSandbox:
+    """Start the sandbox that tests share; close it after the last one."""
+    return SyncSandbox(_PATIENT)
 
 
 class FlowRun:
-    """What a test recorded, and what Duly says of it.
+    """The events that a test recorded, and the verdicts on them.
 
     Attributes:
         events: the events as a worker reads them, in the order of the calls.
     """
 
-    def __init__(self, events: list[dict[str, Any]], evaluate: Evaluate) -> None:
+    def __init__(self, events: list[dict[str, Any]], scripts: SyncSandbox) -> None:
         self.events = events
-        self._evaluate = evaluate
+        self._scripts = scripts
         self._definitions: list[Mapping[str, Any]] = []
         self._pauses: list[tuple[int, int]] = []
 
@@ -86,11 +66,13 @@ class FlowRun:
         Raises:
             InvalidFlowFile: with every problem and its line.
         """
-        self._definitions += [load_flow_file(path).definition for path in flows]
+        files = [load_flow_file(path) for path in flows]
+        self._scripts.run(lambda sandbox: check_files(files, sandbox))
+        self._definitions += [file.definition for file in files]
 
     def later(self, milliseconds: int) -> None:
-        """Let time pass without waiting: events from here on happen that much later."""
-        self._pauses.append((len(self.events), milliseconds * _NS_PER_MS))
+        """Advance time without waiting: events from here on happen that much later."""
+        self._pauses.append((len(self.events), milliseconds * NS_PER_MS))
 
     def verdict(self, flow: str, run_id: str) -> Verdict | None:
         """Return the last verdict on a run, None if there is none."""
@@ -120,7 +102,7 @@ class FlowRun:
         definitions = Definitions(forgets=False)
         for definition in self._definitions:
             definitions.publish(definition)
-        log = _Log(definitions, self._evaluate)
+        log = _Log(definitions, self._scripts.evaluate)
         for event in self._stamped():
             yield from log.take(encode_json(event))
         yield from log.run_on(_END_OF_TIME_NS)
@@ -152,7 +134,7 @@ class FlowRun:
 
 
 class _Log:
-    """One partition with a log that is as quick as its events."""
+    """One partition, whose log takes each event at its own `ts`."""
 
     def __init__(self, definitions: Definitions, evaluate: Evaluate) -> None:
         self._definitions = definitions
@@ -163,39 +145,36 @@ class _Log:
     def take(self, value: bytes) -> Generator[Judged]:
         """Judge an event, after what falls due before it."""
         event = decode_event(value)
-        recorded_ns = -(-event.ts // _NS_PER_MS) * _NS_PER_MS
+        recorded_ns = -(-event.ts // NS_PER_MS) * NS_PER_MS
         yield from self.run_on(recorded_ns - 1)
         yield self._judge(Record(self._offset, recorded_ns, event))
 
     def run_on(self, until_ns: int) -> Generator[Judged]:
-        """Let each instant pass as it falls due, as the clock records of a worker do."""
+        """Advance to each due instant, as the clock records of a worker do."""
         while (due_ns := self._partition.next_due_ns()) is not None and due_ns <= until_ns:
             yield self._judge(Record(self._offset, due_ns, None))
 
     def _judge(self, record: Record) -> Judged:
         self._offset += 1
-        judging = self._partition.judge([record])
-        try:
-            calls = next(judging)
-            while True:
-                calls = judging.send(list(self._evaluate(calls)))
-        except StopIteration as done:
-            judged: Judged = done.value
+        judgement = self._partition.judge([record])
+        while judgement.calls:
+            judgement.answer(list(self._evaluate(judgement.calls)))
+        judged = judgement.judged
         for key, value in judged.learned:
-            self._definitions.add(key, value, self._partition.clock_ns)
+            self._definitions.add(key, value, self._partition.stream_time_ns)
         return judged
 
 
 @contextlib.contextmanager
-def recorded_flow(scripts: Scripts, *, redact: Redaction | None = None) -> Generator[FlowRun]:
+def recorded_flow(scripts: SyncSandbox, *, redact: Redaction | None = None) -> Generator[FlowRun]:
     """Keep events instead of sending them, to be judged; strict, as `producer_sdk.testing.recorded`.
 
     Args:
-        scripts: runs validators and filters.
+        scripts: runs validators and filters; see `start_sandbox`.
         redact: what to take out of the events; by default, what `initialize` was given.
     """
     with recorded(redact=redact) as events:
-        yield FlowRun(events, scripts.evaluate)
+        yield FlowRun(events, scripts)
 
 
-__all__ = ["FlowRun", "Scripts", "Status", "Verdict", "recorded_flow"]
+__all__ = ["FlowRun", "Status", "SyncSandbox", "Verdict", "recorded_flow", "start_sandbox"]

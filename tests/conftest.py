@@ -6,24 +6,36 @@ import logging
 import os
 import secrets
 import signal
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import psutil
+import hypothesis
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from producer_sdk._guard import guard
-from streams.kafka.broker import Broker, start_broker
-from tests.shared_kafka import ROOT, SharedKafka
+from streams.dev_broker import Broker, start_broker
+from tests.support.processes import watching_processes
+from tests.support.shared_kafka import ROOT, SharedKafka
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-_EXIT_GRACE_S = 2.0
-
 # A shell that starts us in the background has SIGINT ignored, which our children would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A failure is never a matter of luck, nor of a slow machine: the same examples for the same commit, and none is timed.
+_CHECKS = (hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large)
+hypothesis.settings.register_profile(
+    "ci", derandomize=True, database=None, deadline=None, suppress_health_check=_CHECKS
+)
+# To look for what nobody thought of: new examples each time, as many as HYPOTHESIS_EXAMPLES says.
+hypothesis.settings.register_profile(
+    "search",
+    deadline=None,
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "1000")),
+    suppress_health_check=_CHECKS,
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # Many workers run at once on this machine; only those that are asked for show a page.
 os.environ["DULY_WEB_PORT"] = "0"
@@ -89,22 +101,6 @@ def _no_leaked_processes() -> Generator[None]:
     """Fail a test that leaves a child process behind, and end that process."""
     with watching_processes():
         yield
-
-
-@contextmanager
-def watching_processes() -> Generator[None]:
-    """Fail the test if a child process that is new here outlives the context, and end that process."""
-    ours = psutil.Process()
-    before = set(ours.children())
-    yield
-    new = set(ours.children()) - before
-    _, leaked = psutil.wait_procs(new, timeout=_EXIT_GRACE_S)
-    if leaked:
-        commands = [" ".join(process.cmdline()) for process in leaked]
-        for process in leaked:
-            process.kill()
-        psutil.wait_procs(leaked)
-        pytest.fail("processes are left behind:\n" + "\n".join(commands))
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Functions of the caller to scripts of the wire, captured once for each function and closure."""
+"""Captures functions as scripts: source text for the worker, cached by code and closure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 import orjson
 
 from producer_sdk._errors import CaptureError
-from producer_sdk._parsing import parsing
+from producer_sdk._parse_lock import parse_lock
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -27,30 +27,30 @@ _MAX_REASON_CHARS = 300
 
 
 class Captured(NamedTuple):
-    """A script as it goes on the wire.
+    """A script in wire form.
 
     Attributes:
         json: the script, `{"engine": …, "script": …}`.
-        problem: why the function was not sent, None if it was.
+        problem: why the function cannot be sent, None if it can.
     """
 
     json: orjson.Fragment
     problem: str | None
 
 
-class Scripts:
-    """Captures functions, and remembers them by their code and what their closures hold.
+class CapturedScripts:
+    """Captures functions and caches the scripts by code and closure.
 
-    A lambda at a call site is a new function at each call, with the same code: its source is
-    looked for once. Values of its module are read then, once; values of its closure and of its
-    defaults are part of what is remembered, and others make another script.
+    A lambda at a call site is a new function at each call, with the same code; its source is found
+    once. Values of its module are read then, once. Values of its closure and defaults are part of the
+    cache key, so other values make another script.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, _Variants] = {}
+        self._known: dict[int, _ScriptVariants] = {}
 
     def captured(self, function: object, kind: Kind) -> Captured:
-        """Return the script of `function`; one that says why, if it cannot be sent."""
+        """Return the script of `function`; if it cannot be sent, a script that raises the reason."""
         if not isinstance(function, FunctionType):
             return _capture(function, kind)
         code = function.__code__
@@ -58,14 +58,14 @@ class Scripts:
         if variants is None:
             if len(self._known) >= _MAX_FUNCTIONS:
                 self._known.clear()
-            variants = self._known[id(code)] = _Variants(code)
+            variants = self._known[id(code)] = _ScriptVariants(code)
         return variants.captured(function, kind)
 
 
-class _Variants:
-    """The scripts of one piece of code, by what it read from outside.
+class _ScriptVariants:
+    """The scripts of one code object, by the values that it read from outside.
 
-    Keeps the code alive: its address is the key under which it is found.
+    Keeps the code object alive, because its address is the key in the cache.
     """
 
     def __init__(self, code: CodeType) -> None:
@@ -76,7 +76,7 @@ class _Variants:
     def captured(self, function: FunctionType, kind: Kind) -> Captured:
         key: Hashable = kind
         if function.__closure__ or function.__defaults__ or function.__kwdefaults__:
-            key = (kind, _Freezer().frozen(function))
+            key = (kind, _ClosureKey().frozen(function))
         script = self._scripts.get(key)
         if script is None:
             if len(self._scripts) >= _MAX_VARIANTS:
@@ -99,8 +99,8 @@ class _Variants:
         )
 
 
-class _Freezer:
-    """Makes a key of what a function holds, equal only for functions of equal source."""
+class _ClosureKey:
+    """Hashable key of a function's code, closure and defaults; equal keys mean equal source."""
 
     def __init__(self) -> None:
         self._left = _MAX_FROZEN
@@ -116,8 +116,8 @@ class _Freezer:
             return self._function(value)
         if kind in {list, tuple, set, frozenset, dict}:
             return (kind, self._items(value))
-        # A float by its text: -0.0 equals 0.0. Else what an object shows of itself is enough:
-        # what is not a constant is refused by its type.
+        # A float by its repr, because -0.0 equals 0.0. For other objects the type is enough: what is
+        # not a constant is refused because of its type.
         return (kind, repr(value) if kind.__module__ in _SHOWN_IN_FULL else kind)
 
     def _items(self, value: Any) -> Hashable:
@@ -144,13 +144,13 @@ _SHOWN_IN_FULL = {"builtins", "decimal", "re"}
 
 
 def _capture(function: object, kind: Kind) -> Captured:
-    # What parses and compiles is loaded at the first function, not at import.
-    from producer_sdk._capture._definition import source_of  # noqa: PLC0415 -- see above
+    # The code that parses and compiles is loaded at the first function, not at import.
+    from producer_sdk._capture._script_source import source_of  # noqa: PLC0415 -- see above
 
     try:
-        with parsing:
+        with parse_lock:
             return Captured(_script(source_of(function, _NAMES[kind])), None)
-    except (CaptureError, SystemError) as error:  # see `parsing`
+    except (CaptureError, SystemError) as error:  # see `parse_lock`
         problem = str(error)[:_MAX_REASON_CHARS]
         text = f"{kind} not judged: {problem}"
         return Captured(

@@ -1,13 +1,18 @@
-"""What must not leave the process, as a service says it; what finds it is loaded when it is used."""
+"""Redaction settings: what to take out of events. The code that does it is loaded when it is used."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from producer_sdk._errors import UsageError
+
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Collection, Mapping
+
+    from producer_sdk._redaction.redactor import Redactor
+    from producer_sdk._wire import OnTexts
 
 Detector: TypeAlias = Literal[
     "private_key",
@@ -44,10 +49,10 @@ Detector: TypeAlias = Literal[
     "ipv4",
     "ipv6",
 ]
-"""A kind of content that is found in texts; docs/sdk-privacy.md shows an example of each."""
+"""A kind of content to look for in texts; docs/sdk-privacy.md shows an example of each."""
 
 DETECTORS: tuple[Detector, ...] = get_args(Detector)
-"""All detectors, in the order in which they look at a text."""
+"""All detectors, in the order in which they search a text."""
 
 SENSITIVE_KEYS: tuple[str, ...] = (
     "password",
@@ -78,25 +83,26 @@ SENSITIVE_KEYS: tuple[str, ...] = (
     "cvc",
     "ssn",
 )
-"""Keys whose values go, whatever they are; capitals, `_`, `-` and blanks make no difference."""
+"""Keys whose values are always redacted; case, `_`, `-` and blanks make no difference."""
 
 Redact: TypeAlias = "Callable[[dict[str, Any]], Mapping[str, Any]]"
-"""Takes an event's data, a copy, and returns what may be sent of it."""
+"""Takes a copy of an event's data and returns the part that may be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redaction:
-    """What is taken out of events, before they are queued.
+    """Redaction settings, applied to events before they are queued.
 
     Attributes:
-        detectors: what is looked for in texts.
-        keys: names of keys whose values go, at any depth.
-        paths: places in data whose values go: `customer.email`, `items[].serial`, `answers.*`.
-        patterns: further patterns by the names that stand in their place; each is searched in
-            every text, so it should be quick.
-        function: sees the data last, and returns what may be sent of it.
-        hash_key: at least 16 bytes; what tells people apart is then replaced by a keyed hash, the
-            same wherever the key is the same. Secrets are masked all the same.
+        detectors: the kinds of content to look for in texts.
+        keys: names of keys whose values are redacted, at any depth.
+        paths: places in data whose values are redacted: `customer.email`, `items[].serial`,
+            `answers.*`.
+        patterns: regular expressions of your own, by the names that replace what they find; each is
+            searched in every text, so it should be fast.
+        function: gets the data last and returns the part that may be sent.
+        hash_key: at least 16 bytes; personal data is then replaced by a keyed hash, the same
+            wherever the key is the same. Secrets are masked all the same.
         hash_run_id: send a hash in place of every run id; needs `hash_key`.
     """
 
@@ -107,3 +113,23 @@ class Redaction:
     function: Redact | None = None
     hash_key: str | bytes | None = field(default=None, repr=False)
     hash_run_id: bool = False
+
+
+def open_redactor(redaction: Redaction | None, on_texts: OnTexts) -> Redactor | None:
+    """Return the redactor for these settings, None if nothing is to be redacted.
+
+    Raises:
+        UsageError: the settings cannot be used.
+    """
+    if redaction is None:
+        return None
+    # Compiles some thirty patterns, which a service that redacts nothing does not pay for.
+    from producer_sdk._redaction.redactor import Redactor  # noqa: PLC0415 -- see above
+
+    try:
+        return Redactor(redaction, on_texts)
+    except UsageError:
+        raise
+    except Exception as error:
+        message = f"redact cannot be used: it raised {type(error).__name__} when it was read"
+        raise UsageError("redact", message) from error

@@ -1,7 +1,7 @@
-r"""The built-in detectors: a pattern, what must be there before it is worth a search, and a check.
+r"""Built-in detectors: for each a pattern, gates that tell if a search is worthwhile, and a check.
 
-Every pattern takes linear time on any text: what may repeat is bounded, or possessive (`{1,64}+`)
-behind a look-behind that lets no attempt begin inside the run that an earlier one has walked.
+Every pattern takes linear time on any text: repetitions are bounded, or possessive (`{1,64}+`)
+behind a look-behind that keeps an attempt from starting inside a run that an earlier one has read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from producer_sdk._redaction import checks
+from producer_sdk._redaction import check_digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from producer_sdk._redaction import Detector
 
 View: TypeAlias = Literal["lower", "shape", "hex", "tokens", "solid", "digits", "unhexed"]
-"""A form of a text in which gates look.
+"""A transformed copy of the text, in which gates search.
 
-- `lower` has small letters.
+- `lower` is in lower case.
 - `shape` has 0 for each digit and A for each capital.
 - `hex` has h for each hexadecimal digit.
-- `tokens` has t for each letter and digit and each of `_-.~+/=`: what tokens are made of.
+- `tokens` has t for each character of tokens: letters, digits and `_-.~+/=`.
 - `solid` has s for each letter and digit.
-- `digits` has 0 for each digit, and nothing of what may stand between those of one number.
-- `unhexed` has no hexadecimal digits: what stands between those of one address comes together.
+- `digits` has 0 for each digit, and no separators that may stand within a number.
+- `unhexed` has no hexadecimal digits, so the separators of an address are adjacent.
 """
 
 
 class Gate(NamedTuple):
-    """What an encoded event must hold for a detector to be worth a search.
+    """A cheap test of an encoded event: without a match, a detector need not search.
 
     Attributes:
-        view: the form of the text.
-        needle: what must be in it.
-        pattern: what must be found then; None if the needle says enough. It begins with a letter
-            that stands for itself, which is what makes a search quick.
-        behind: a gate that is closed for most texts, and for all without what is looked for here;
-            this one is looked at only if that is open.
+        view: the copy of the text to search.
+        needle: bytes that must be in it.
+        pattern: a pattern that must match too; None if the needle is enough. It begins with a
+            literal character, which makes a search fast.
+        behind: a gate that is closed for most texts, and always if this one is; this one is tested
+            only if that one is open.
     """
 
     view: View
@@ -53,10 +53,10 @@ class Rule(NamedTuple):
     Attributes:
         name: its name.
         pattern: finds candidates.
-        gates: any of them open lets it search; none at all, and it always does.
-        check: how many characters of a candidate are the finding; None if all are.
+        gates: it searches if any of them is open; without gates, always.
+        check: returns how many characters of a candidate are the finding; None if all are.
         group: the group of the pattern that is the candidate.
-        is_secret: it is masked and never hashed, as nobody has to join by it.
+        is_secret: findings are masked and never hashed, because nobody needs to join on them.
     """
 
     name: str
@@ -75,7 +75,7 @@ def _secret(
     check: Callable[[str], int] | None = None,
     group: int = 0,
 ) -> Rule:
-    """Return a rule for something that has a mark of its own: any of `needles`, in small letters."""
+    """Return a rule for a secret with a known marker: any of `needles`, in lower case."""
     gates = tuple(Gate("lower", needle, behind=behind) for needle in needles)
     return Rule(name, re.compile(pattern, re.ASCII), gates, check, group, is_secret=True)
 
@@ -87,18 +87,18 @@ def _identity(
     check: Callable[[str], int] | None = None,
     flags: re.RegexFlag = re.ASCII,
 ) -> Rule:
-    """Return a rule for what tells people and machines apart."""
+    """Return a rule for data that identifies people or machines."""
     return Rule(name, re.compile(pattern, flags), gates, check)
 
 
 _TOKEN_CHARS = 15
-"""A token of Slack may be as short, others are longer; most words, dates and times are shorter."""
+"""The shortest Slack token; other tokens are longer, and most words, dates and times shorter."""
 
 _SOLID_CHARS = 20
-"""Many tokens have as many letters and digits in a row; a UUID has 12, and hardly a word has more."""
+"""Letters and digits in a row of many tokens; a UUID has 12, and hardly any word has more."""
 
 _NUMBER_DIGITS = 9
-"""An SSN has no more, the others more."""
+"""The digits of an SSN; other numbers have more."""
 
 _TOKEN = Gate("tokens", b"t" * _TOKEN_CHARS)
 _SOLID = Gate("solid", b"s" * _SOLID_CHARS, behind=_TOKEN)
@@ -130,7 +130,7 @@ SECRETS: Final = (
         b"bearer ",
         b"bearer\\t",
         behind=Gate("lower", b"bearer", behind=_TOKEN),
-        check=checks.has_digit,
+        check=check_digits.has_digit,
         group=1,
     ),
     _secret(
@@ -139,7 +139,7 @@ SECRETS: Final = (
         b"basic ",
         b"basic\\t",
         behind=_BASIC,
-        check=checks.user_and_password,
+        check=check_digits.user_and_password,
         group=1,
     ),
     _secret(
@@ -196,7 +196,7 @@ SECRETS: Final = (
         r"(?<![\w-])sk-(?!ant-)(?:proj-|svcacct-|admin-)?[\w-]{20,}+",
         b"sk-",
         behind=_TOKEN,
-        check=checks.has_digit,
+        check=check_digits.has_digit,
     ),
     _secret("anthropic_key", r"(?<![\w-])sk-ant-[\w-]{20,}+", b"sk-ant-", behind=_TOKEN),
     _secret(
@@ -242,7 +242,7 @@ IDENTITIES: Final = (
         "iban",
         r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])",
         Gate("shape", b"AA00"),
-        check=checks.iban,
+        check=check_digits.iban,
     ),
     _identity(
         "card",
@@ -254,7 +254,7 @@ IDENTITIES: Final = (
             re.compile(rb"0000(?:0{9}|[ -]0{4,6}[ -]0000)"),
             behind=_NUMBER,
         ),
-        check=checks.card,
+        check=check_digits.card,
     ),
     _identity(
         "phone",
@@ -263,7 +263,7 @@ IDENTITIES: Final = (
         Gate("shape", b"+0", re.compile(rb"\+0[ .()/0-]{7}")),
         Gate("shape", b"000-0000", _NANP, behind=_NUMBER),
         Gate("shape", b"000.0000", _NANP, behind=_NUMBER),
-        check=checks.phone,
+        check=check_digits.phone,
     ),
     _identity(
         "us_ssn",
@@ -281,16 +281,16 @@ IDENTITIES: Final = (
         "ipv4",
         rf"(?<![\w.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\w|\.\w)",
         Gate("shape", b"0.0", re.compile(rb"\.0{1,3}\.0{1,3}\.0"), behind=_DOTS),
-        check=checks.ipv4,
+        check=check_digits.ipv4,
     ),
     _identity(
         "ipv6",
         r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{3,39}(?![\w:])",
         Gate("lower", b"::"),
         Gate("unhexed", b":" * 7, behind=_COLONS),
-        check=checks.ipv6,
+        check=check_digits.ipv6,
     ),
 )
 
 RULES: Final = {rule.name: rule for rule in (*SECRETS, *IDENTITIES)}
-"""All built-in detectors by name, secrets first: what they leave looks like no identity."""
+"""All built-in detectors by name. Secrets come first: their masks do not look like identities."""

@@ -1,4 +1,4 @@
-"""Takes out of an encoded event what a `Redaction` names; the event is not queued before."""
+"""Redacts encoded events, before they are queued."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import orjson
 from producer_sdk._errors import SdkError, UsageError, closest, meant
 from producer_sdk._redaction import DETECTORS, SENSITIVE_KEYS
 from producer_sdk._redaction.detectors import RULES, Rule
-from producer_sdk._redaction.places import END, ITEM, Keys, Paths, below, squeeze
-from producer_sdk._redaction.scanner import Scanner, replace
-from producer_sdk._wire import check_size, plain_object
+from producer_sdk._redaction.matcher import Matcher, replace
+from producer_sdk._redaction.paths import END, ITEM, Keys, Paths, below, squeeze
+from producer_sdk._wire import check_size, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from producer_sdk._redaction import Redact, Redaction
-    from producer_sdk._redaction.places import Tree
+    from producer_sdk._redaction.paths import Tree
     from producer_sdk._wire import OnTexts
 
 MIN_HASH_KEY_BYTES = 16
 HASH_BYTES = 12
-"""96 bits: among a billion values, no two have the same in all likelihood."""
+"""96 bits: among a billion values, a collision is very unlikely."""
 
 _PARTS = ("data", "additional_meta", "description")
 _STAMP = b'"ts":'
@@ -36,14 +36,15 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 
 
 class Redactor:
-    """What a service's `Redaction` comes to.
+    """Applies a `Redaction` to events.
 
     Args:
-        redaction: what to take out.
-        on_texts: told of values that JSON lacks in what its function returned.
+        redaction: the settings.
+        on_texts: called with descriptions of values that its function returned and JSON cannot
+            express.
 
     Raises:
-        UsageError: it cannot be used as it is.
+        UsageError: the settings cannot be used.
     """
 
     def __init__(self, redaction: Redaction, on_texts: OnTexts) -> None:
@@ -53,25 +54,25 @@ class Redactor:
         self._function = _function(redaction.function)
         self._keys = Keys(_texts("keys", redaction.keys))
         self._paths = Paths(_texts("paths", redaction.paths))
-        self._scanner = Scanner([*_chosen(redaction.detectors), *_own(redaction.patterns)])
+        self._matcher = Matcher([*_chosen(redaction.detectors), *_own(redaction.patterns)])
 
     def run_id(self, run_id: str) -> str:
-        """Return what is sent for a run id: itself, or its hash."""
+        """Return a run id, or its hash if run ids are hashed."""
         return f"run_{self._hash(run_id)}" if self._hashes_run_id else run_id
 
     def event(self, encoded: bytes) -> bytes:
-        """Return the JSON of an event without what must not leave the process.
+        """Return the JSON of an event with all findings replaced.
 
         Raises:
-            UsageError: it could not be redacted, so it must not be sent.
-            EventTooBig: what stands in the place of findings is too long.
+            UsageError: redaction failed, so the event must not be sent.
+            EventTooBig: the replacements make the event too large.
         """
-        # Its ids and its stamp are not looked at: a number of 19 digits opens gates.
-        told = encoded[encoded.find(_STAMP) + _STAMP_BYTES :]
-        lower = told.lower()
-        rules = self._scanner.worth_a_search(told, lower)
+        # Ids and timestamp are skipped: a number of 19 digits opens gates.
+        content = encoded[encoded.find(_STAMP) + _STAMP_BYTES :]
+        lower = content.lower()
+        rules = self._matcher.rules_to_search(content, lower)
         if not (
-            rules or self._function or self._keys.may_be_in(lower) or self._paths.may_be_in(told)
+            rules or self._function or self._keys.may_be_in(lower) or self._paths.may_be_in(content)
         ):
             return encoded
         try:
@@ -85,14 +86,14 @@ class Redactor:
         return redacted
 
     def _redacted(self, event: dict[str, Any], rules: list[Rule]) -> dict[str, Any]:
-        walk = _Walk(rules, self._keys, self._instead)
+        redaction = _EventRedaction(rules, self._keys, self._instead)
         for part in _PARTS:
             if part in event:
                 trees = [self._paths.tree] if part == "data" else []
-                event[part] = walk.value(event[part], trees)
+                event[part] = redaction.value(event[part], trees)
         if self._function is not None:
             answer = self._function(event["data"])
-            event["data"] = plain_object("what redact returned", answer, self._on_texts)
+            event["data"] = json_object("what redact returned", answer, self._on_texts)
         return event
 
     def _instead(self, name: str, found: str, *, is_secret: bool) -> str:
@@ -106,8 +107,8 @@ class Redactor:
         return digest[:HASH_BYTES].hex()
 
 
-class _Walk:
-    """One walk through an event, whose dicts and lists are nobody else's."""
+class _EventRedaction:
+    """Redacts one decoded event."""
 
     def __init__(self, rules: list[Rule], keys: Keys, instead: Callable[..., str]) -> None:
         self._rules = rules
@@ -116,11 +117,11 @@ class _Walk:
         self._reads_numbers = any(rule.name == "card" for rule in rules)
 
     def value(self, value: Any, trees: list[Tree]) -> Any:
-        """Return a value without what must not leave.
+        """Return a JSON value with all findings replaced.
 
         Args:
-            value: of JSON.
-            trees: of the paths that led here.
+            value: the value.
+            trees: the subtrees of paths below this value.
         """
         if isinstance(value, str):
             return self._text(value)
@@ -153,7 +154,7 @@ class _Walk:
 
     def _gone(self, value: Any, name: str, *, is_secret: bool) -> Any:
         if value is None:
-            return None  # that nothing is there is no secret
+            return None  # a missing value is not a secret
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
         label = name if _NAME.fullmatch(name) else "value"
         return self._instead(label, text, is_secret=is_secret)
@@ -168,7 +169,7 @@ class _Walk:
 
     @staticmethod
     def _free(key: str, taken: Mapping[str, Any]) -> str:
-        """Return a key, numbered if two came to the same text."""
+        """Return a key; number it if the same text is taken."""
         number, free = 1, key
         while free in taken:
             number += 1
@@ -195,7 +196,7 @@ def _own(patterns: Mapping[str, str | re.Pattern[str]]) -> list[Rule]:
     for name, pattern in patterns.items():
         if not _NAME.fullmatch(name):
             raise UsageError(
-                "redact", f"the name of a pattern must be as in customer_number: {name!r}"
+                "redact", f"the name of a pattern must look like customer_number: {name!r}"
             )
         try:
             compiled = re.compile(pattern)

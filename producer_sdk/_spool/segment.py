@@ -1,4 +1,4 @@
-"""One file of the spool: an event in each line, appended by one process and read once."""
+"""One file of the spool: one event a line, appended by one process and read once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Segment:
         first: the number of its first event.
         count: how many events it has, unreadable ones included.
         size: its bytes.
-        unsettled: how many of its events are not yet delivered or given up.
+        unsettled: how many of its events are not yet delivered or dropped.
     """
 
     def __init__(self, path: Path, first: int) -> None:
@@ -37,7 +37,7 @@ class Segment:
 
     @classmethod
     def found(cls, path: Path, first: int) -> Segment:
-        """Return a segment that another process has left.
+        """Return a segment that another process left.
 
         Raises:
             OSError: it cannot be read.
@@ -50,14 +50,14 @@ class Segment:
 
     @property
     def next(self) -> int:
-        """The number that the next event would have."""
+        """The number of the next event."""
         return self.first + self.count
 
     def append(self, records: Sequence[Numbered]) -> None:
-        """Write records at the end; all of them or none.
+        """Write records at the end, all of them or none.
 
         Raises:
-            OSError: there is no room, or no permission.
+            OSError: the disk is full, or there is no permission.
         """
         lines = b"".join(b"%b\n" % value for _, (_, value) in records)
         if self._file is None:
@@ -74,7 +74,7 @@ class Segment:
         self.unsettled += len(records)
 
     def read(self) -> list[Record | None]:
-        """Return all events; None for a line that is none, as the last one after a crash.
+        """Return all events; None for a line that is not one, such as the last one after a crash.
 
         Raises:
             OSError: it cannot be read.
@@ -83,7 +83,7 @@ class Segment:
         return records + [None] * (self.count - len(records))
 
     def close(self) -> None:
-        """End appending."""
+        """Close the file; nothing is appended any more."""
         file, self._file = self._file, None
         if file is not None:
             os.close(file)

@@ -1,13 +1,12 @@
-"""The segments of one process and those that it took over, as one line of events."""
+"""First-in, first-out queue of events on disk: the segments of one process and of those it took over."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from producer_sdk._spool.claim import Claim
+from producer_sdk._spool.folders import LockedFolders
 from producer_sdk._spool.segment import Segment
 
 if TYPE_CHECKING:
@@ -24,8 +23,13 @@ _LEAST_SEGMENTS = 8
 _FIRST_FOUND = -(1 << 62)
 
 
-class Reading(NamedTuple):
-    """What was read: events, and the numbers of lines that are none."""
+class ReadBatch(NamedTuple):
+    """Events read from the spool.
+
+    Attributes:
+        events: the events.
+        unreadable: the numbers of lines that are not events.
+    """
 
     events: list[Numbered]
     unreadable: list[int]
@@ -34,25 +38,22 @@ class Reading(NamedTuple):
 class Spool:
     """Events first in, first out; those that are read count until they are settled.
 
-    Not for several threads at once.
+    Not thread-safe.
 
     Args:
-        root: the folder of claims.
-        max_bytes: of all segments; then the oldest unread one is given up.
+        root: the folder of the processes' folders.
+        max_bytes: of all segments; over it, the oldest unread one is dropped.
     """
 
     def __init__(self, root: Path, max_bytes: int) -> None:
-        self._root = root
+        self._folders = LockedFolders(root)
         self._max_bytes = max_bytes
         self._segment_bytes = min(_MOST_SEGMENT_BYTES, max_bytes // _LEAST_SEGMENTS)
-        self._claim: Claim | None = None
-        self._found: list[Claim] = []
         self._next_found = _FIRST_FOUND
-        self._made = 0
         self._bytes = 0
         self._unread: deque[Segment] = deque()
         self._read: deque[tuple[int, Record | None]] = deque()
-        self._segments: dict[int, Segment] = {}  # of events that are read or kept, by their number
+        self._segments: dict[int, Segment] = {}  # by the numbers of events that are read or kept
 
     @property
     def lowest_unread(self) -> int | None:
@@ -62,28 +63,26 @@ class Spool:
         return self._unread[0].first if self._unread else None
 
     def take_over(self) -> int:
-        """Put what processes that have ended left before all that is here; return how many events."""
+        """Put events that ended processes left before all that is here; return how many."""
         found: list[Segment] = []
-        for claim in Claim.abandoned(self._root):
-            self._found.append(claim)
-            for path in claim.segments():
-                try:
-                    segment = Segment.found(path, self._next_found)
-                except OSError as error:
-                    log.warning("events in %s cannot be read: %s", path, error)
-                    continue
-                if segment.count:
-                    found.append(segment)
-                    self._next_found = segment.next
-                else:
-                    segment.remove()
+        for path in self._folders.take_over():
+            try:
+                segment = Segment.found(path, self._next_found)
+            except OSError as error:
+                log.warning("events in %s cannot be read: %s", path, error)
+                continue
+            if segment.count:
+                found.append(segment)
+                self._next_found = segment.next
+            else:
+                segment.remove()
         self._unread.extendleft(reversed(found))
         self._bytes += sum(segment.size for segment in found)
-        self._release_empty()
+        self._folders.release_empty()
         return sum(segment.count for segment in found)
 
     def append(self, records: Sequence[Numbered]) -> int:
-        """Write records at the end; return how many events were given up to make room.
+        """Write records at the end; return how many old events were dropped to make room.
 
         Args:
             records: with consecutive numbers, above all that are here.
@@ -103,7 +102,7 @@ class Spool:
         return self._make_room()
 
     def keep(self, records: Sequence[Numbered]) -> None:
-        """Write records that are on their way already, in case that they do not arrive.
+        """Write records that are in flight already, in case they do not arrive.
 
         Raises:
             OSError: they cannot be written; none of them is.
@@ -113,9 +112,9 @@ class Spool:
         self._bytes += segment.size
         self._segments.update((number, segment) for number, _ in records)
 
-    def read(self, max_events: int, max_bytes: int) -> Reading:
+    def read(self, max_events: int, max_bytes: int) -> ReadBatch:
         """Return the oldest events that are not read yet."""
-        reading = Reading([], [])
+        reading = ReadBatch([], [])
         size = 0
         while len(reading.events) < max_events and size < max_bytes and self._has_more():
             number, record = self._read.popleft()
@@ -127,39 +126,31 @@ class Spool:
         return reading
 
     def holds(self, number: int) -> bool:
-        """Say whether an event that was read or kept is in a file."""
+        """Return True if an event that was read or kept is in a file."""
         return number in self._segments
 
     def settle(self, numbers: Iterable[int]) -> None:
-        """Forget events that were read or kept; a segment without any other is removed."""
+        """Remove events that were read or kept; a segment goes with the last of its events."""
         for number in numbers:
             segment = self._segments.pop(number)
             segment.unsettled -= 1
             if not segment.unsettled:
                 self._remove(segment)
-                self._release_empty()
+                self._folders.release_empty()
 
     def close(self) -> None:
-        """Leave all that is here to another process."""
+        """Leave everything that is here to another process."""
         for segment in self._unread:
             segment.close()
-        for claim in self._claims():
-            claim.release()
+        self._folders.release()
 
     def leave_to_parent(self) -> None:
-        """Let go of all locks in a forked child."""
-        for claim in self._claims():
-            claim.leave_to_parent()
-
-    def _claims(self) -> list[Claim]:
-        return self._found if self._claim is None else [*self._found, self._claim]
+        """Close all locks in a forked child; they stay with the parent."""
+        self._folders.leave_to_parent()
 
     def _written(self, records: Sequence[Numbered]) -> Segment:
-        """Return a new segment of records."""
-        if self._claim is None:
-            self._claim = Claim.make(self._root)
-        self._made += 1
-        segment = Segment(self._claim.folder / f"{self._made:09d}.jsonl", records[0][0])
+        """Return a new segment with the records in it."""
+        segment = Segment(self._folders.new_segment(), records[0][0])
         try:
             segment.append(records)
         except OSError:
@@ -168,12 +159,12 @@ class Spool:
         return segment
 
     def _make_room(self) -> int:
-        given_up = 0
+        dropped = 0
         while self._bytes > self._max_bytes and len(self._unread) > 1:
             segment = self._unread.popleft()
-            given_up += segment.count
+            dropped += segment.count
             self._remove(segment)
-        return given_up
+        return dropped
 
     def _has_more(self) -> bool:
         while not self._read and self._unread:
@@ -194,9 +185,3 @@ class Spool:
     def _remove(self, segment: Segment) -> None:
         self._bytes -= segment.size
         segment.remove()
-
-    def _release_empty(self) -> None:
-        for claim in [claim for claim in self._found if not claim.segments()]:
-            with contextlib.suppress(OSError):
-                claim.release()
-            self._found.remove(claim)

@@ -1,4 +1,4 @@
-"""Where records go: sinks take them from calls, transports carry them from the queue."""
+"""Interfaces of delivery: a sink takes records from calls, a transport sends them from the queue."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """What calls hand their records to; its methods are called by any thread.
+    """Takes the records of calls; any thread may call it.
 
     Attributes:
-        live: whether a call is worth its work; else only `ignore` is called.
+        live: if False, calls are not encoded, and only `ignore` is called.
     """
 
     live: bool
 
     def put(self, record: Record) -> None:
-        """Take a record; never waits."""
+        """Take a record; never blocks."""
         ...
 
     def ignore(self) -> None:
-        """Count a call that is not worth its work."""
+        """Count a call that is ignored."""
         ...
 
     def waiting(self) -> int:
-        """Return how many records are taken and not yet delivered."""
+        """Return how many records were taken and are not yet delivered."""
         ...
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until what was taken is delivered; say whether all was in time."""
+        """Wait until what was taken is delivered; return True if that was in time."""
         ...
 
     def close(self, timeout_s: float) -> bool:
-        """Flush and take nothing more; say whether all was delivered in time."""
+        """Flush and take nothing more; return True if everything was delivered in time."""
         ...
 
     def after_fork(self) -> Sink:
-        """Return what a forked child uses instead: its threads are gone, its sockets shared."""
+        """Return the sink of a forked child, where threads are gone and sockets are shared."""
         ...
 
 
 class Transport(Protocol):
-    """Carries records from a queue; lives in the worker's thread and event loop."""
+    """Sends records from a queue; runs in the delivery thread and its event loop."""
 
     async def drain(self) -> None:
         """Deliver what the queue holds, however long that takes; return when it is empty.
 
-        The loop stands still between two calls.
+        The event loop does not run between two calls.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of connections, without waiting for a broker that does not answer."""
+        """Close connections without waiting for a broker that does not answer."""
         ...

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt."""
+"""Exponential backoff with full jitter."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _LONGEST_S = 10.0
 
 
 class Backoff:
-    """Full jitter: a random time up to a bound that doubles with each failure in a row.
+    """Random delays up to a bound that doubles with each failure in a row.
 
-    Many services lose a broker at the same moment; so they do not come back at the same moment.
+    Many services lose a broker at the same moment; jitter keeps them from retrying together.
     """
 
     def __init__(self) -> None:
@@ -23,5 +23,5 @@ class Backoff:
         return random.uniform(0, bound_s)  # noqa: S311 -- spread, not secret
 
     def reset(self) -> None:
-        """Start small again, after a success."""
+        """Reset the bound after a success."""
         self._bound_s = _FIRST_S

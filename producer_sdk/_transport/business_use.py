@@ -1,8 +1,8 @@
-"""Events as the items of Business-Use's `POST /v1/events-batch`.
+"""Encodes events for Business-Use's `POST /v1/events-batch`.
 
-Its fields are ours but for the node, which it calls `id`, and scripts, of which it evaluates one
-expression. What it does not know (`event_id`, `conditions`, …) it ignores, and another server that
-takes the same route may use it.
+Its fields are ours, except that it calls the node `id` and evaluates only scripts of one expression.
+It ignores fields that it does not know (`event_id`, `conditions`, …); another server behind the same
+route may use them.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from producer_sdk._transport.expression import as_expression
+from producer_sdk._transport.business_use_scripts import as_expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROUTE = "/v1/events-batch"
 MAX_BATCH_EVENTS = 50
-"""Its server, in version 0.7.0, stores larger batches without ever judging them."""
+"""The Business-Use server 0.7.0 stores larger batches but never judges them."""
 
 
 def item(value: bytes) -> dict[str, Any] | None:
     """Return an event as an item of a batch; None if its `filter` is a literal False.
 
-    There, a filter belongs to the node and not to the event: one that is false would exclude the
-    node's events of all runs.
+    In Business-Use a filter belongs to the node, not to the event: False would exclude the node's
+    events of all runs.
     """
     event: dict[str, Any] = orjson.loads(value)
     event["id"] = event.pop("node")
@@ -45,11 +45,11 @@ def body(items: Iterable[dict[str, Any]]) -> bytes:
 
 
 def refused_positions(answer: bytes, count: int) -> set[int]:
-    """Return which items of a batch an answer of status 422 names; empty if it names none.
+    """Return the positions of the items that a 422 response names; empty if it names none.
 
     Args:
-        answer: the answer's body, `{"detail": [{"loc": ["body", 3, "ts"], …}, …]}`.
-        count: how many items the batch had.
+        answer: the response body, `{"detail": [{"loc": ["body", 3, "ts"], …}, …]}`.
+        count: the number of items in the batch.
     """
     try:
         detail: Any = orjson.loads(answer)["detail"]

@@ -1,4 +1,4 @@
-"""The sink of a process that sends nothing: not initialized, disabled, or shut down."""
+"""Sink of a process that sends nothing: not initialized, disabled, or shut down."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class NullSink:
-    """Counts calls and does nothing with them.
+    """Counts calls and ignores them.
 
     Args:
-        loss: the count that calls go to.
-        reason: what to log at a call, None to say nothing.
+        loss: the count to add calls to.
+        reason: the message to log at a call, None to log nothing.
     """
 
     live = False
@@ -25,12 +25,12 @@ class NullSink:
         self._loss: Loss = loss
         self._reason = reason
 
-    def put(self, record: Record) -> None:  # noqa: ARG002 -- as every sink
-        """Count a record that was made while the sink was changed."""
+    def put(self, record: Record) -> None:  # noqa: ARG002 -- the protocol's signature
+        """Count a record that was encoded while the sink was replaced."""
         self.ignore()
 
     def ignore(self) -> None:
-        """Count a call, and say why nothing is sent."""
+        """Count a call, and log why nothing is sent."""
         if self._reason is None:
             guard.counters.add(self._loss)
         else:
@@ -40,7 +40,7 @@ class NullSink:
         """Return 0."""
         return 0
 
-    def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 -- as every sink
+    def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 -- the protocol's signature
         """Return True: nothing waits."""
         return True
 

@@ -1,4 +1,4 @@
-"""The sink of tests: keeps records in a list."""
+"""Sink for tests: keeps events in a list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Decodes each record at once, so that what a test sees went through JSON.
+    """Decodes each record at once, so that a test sees events that went through JSON.
 
     Attributes:
         events: the decoded events, in the order of the calls.
@@ -33,7 +33,7 @@ class Recorder:
         """Return 0: what is recorded is delivered."""
         return 0
 
-    def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 -- as every sink
+    def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 -- the protocol's signature
         """Return True: nothing waits."""
         return True
 

@@ -1,4 +1,4 @@
-"""How the producer proves who it is, and who the broker is."""
+"""TLS and SASL options of the Kafka producer, and the TLS context of HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def security_options(config: Config) -> dict[str, Any]:
     """Return the keyword arguments of an aiokafka client for TLS and SASL.
 
     Raises:
-        UsageError: the file of certificate authorities cannot be read, or holds none.
+        UsageError: the file of certificate authorities cannot be read or is empty.
     """
     options: dict[str, Any] = {
         "security_protocol": _protocol(config),
@@ -37,17 +37,18 @@ def _protocol(config: Config) -> str:
 
 
 def server_context(ssl_ca: str) -> ssl.SSLContext:
-    """Return what checks a server's certificate.
+    """Return the TLS context that verifies the server's certificate.
 
     Args:
-        ssl_ca: a PEM file of authorities; `system` or nothing for those of the operating system.
+        ssl_ca: a PEM file of certificate authorities; `system` or empty for those of the operating
+            system.
 
     Raises:
-        UsageError: the file cannot be read, or holds none.
+        UsageError: the file cannot be read or is empty.
     """
     try:
         return ssl.create_default_context(cafile=None if ssl_ca in {"", SYSTEM_CA} else ssl_ca)
-    except OSError as error:  # ssl's own errors too
+    except OSError as error:  # includes ssl's own errors
         raise UsageError(
-            "ssl_ca", f"the authorities in {ssl_ca} cannot be used: {error}"
+            "ssl_ca", f"the certificate authorities in {ssl_ca} cannot be used: {error}"
         ) from error

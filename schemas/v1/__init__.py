@@ -1,1 +1,1 @@
-"""Version 1 of the wire, one noun a module. An added optional field keeps the version."""
+"""Version 1 of the wire format, one noun per module. An added optional field keeps the version."""

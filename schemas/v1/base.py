@@ -1,4 +1,4 @@
-"""What all models of the wire share: strict types, frozen values, null for a field left out."""
+"""Base model and field types of the wire format: strict types, frozen values, null as left out."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WireModel(BaseModel):
 
 
 def _no_look_alike(version: Any) -> Any:
-    # For Python, 1.0 and True are 1 as well; in JSON they are not.
+    # In Python 1.0 and True equal 1; in JSON they do not.
     if type(version) is not int:
         raise ValueError("must be an integer")
     return version

@@ -1,4 +1,4 @@
-"""Dead letters: records that were not an event, kept as they came, with the reason (R20)."""
+"""Dead letters: records that are not valid events, kept unchanged, with the reason (R20)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class DeadLetter(WireModel):
-    """Why a record is a dead letter and where it came from; written as headers.
+    """Reason and origin of a dead letter, written as headers.
 
     The key, the value and the other headers of the record are those of the original.
     """
@@ -27,21 +27,21 @@ class DeadLetter(WireModel):
     source_offset: int = Field(ge=0)
 
     def to_headers(self) -> list[tuple[str, bytes]]:
-        """Return the headers that say it, to be added to the original's."""
+        """Return the headers to add to those of the original."""
         return [(header, str(getattr(self, field)).encode()) for field, header in _HEADERS.items()]
 
     @classmethod
     def from_headers(cls, given: Iterable[tuple[str, bytes | None]]) -> Self:
         """Read it from the headers of a record of the dead-letter topic.
 
-        Those of the original may be without a value.
+        Headers of the original may have no value.
 
         Raises:
-            pydantic.ValidationError: a header is absent or does not hold what it must.
+            pydantic.ValidationError: a header is absent or invalid.
         """
         found = {name: value.decode(errors="replace") for name, value in given if value is not None}
         fields = {field: found.get(header) for field, header in _HEADERS.items()}
-        return cls.model_validate(fields, strict=False)  # headers hold numbers as text
+        return cls.model_validate(fields, strict=False)  # numbers are text in headers
 
 
 _HEADERS = {

@@ -1,4 +1,4 @@
-"""Definitions of flows, as operators write them; see `definition_record` for the topic's values."""
+"""Flow definitions as operators write them; `definition_record` has the values of the topic."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from schemas.canonical import canonical_node, canonical_options
 from schemas.limits import OPTION_RANGES, DepMode, NodeType
 from schemas.v1.base import Branch, DurationMs, Meta, Name, WireModel
-from schemas.v1.problems import invalid_definition
+from schemas.v1.pydantic_errors import invalid_definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class Authored(WireModel):
-    """What people write by hand: an unknown key is a typing error, and refused.
+    """Base of what people write by hand: an unknown key is a typing error, and refused.
 
-    Readers of a topic validate with `extra="ignore"`: there it comes from a newer writer.
+    Readers of a topic validate with `extra="ignore"`: there, it comes from a newer writer.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     def given(self) -> dict[str, Any]:
-        """Return what was written, without the defaults."""
+        """Return the fields that were given, without defaults."""
         return self.model_dump(exclude_unset=True)
 
 
@@ -46,7 +47,7 @@ def _option(name: str, description: str) -> Any:
 
 
 class FlowOptions(Authored):
-    """How a flow is judged; durations in milliseconds."""
+    """Options of a flow; durations in milliseconds."""
 
     window_ms: int = _option("window_ms", "Without a new event for this long, it closes (R11)")
     max_open_ms: int = _option("max_open_ms", "No run is open for longer (R11)")
@@ -55,7 +56,9 @@ class FlowOptions(Authored):
     clock_tolerance_ms: int = _option(
         "clock_tolerance_ms", "How far the clocks of producers may disagree on an order (R8)"
     )
-    retention_ms: int = _option("retention_ms", "A closed run is remembered for this long (R21)")
+    forget_after_ms: int = _option(
+        "forget_after_ms", "A closed run is remembered for this long (R21)"
+    )
     closed: bool = Field(default=False, description="Only nodes of this definition may come (R19)")
     max_events_per_run: int = _option("max_events_per_run", "What exceeds it is refused (R20)")
 
@@ -80,7 +83,7 @@ class NodeDefinition(Authored):
     additional_meta: Meta | None = None
 
 
-class LearnedNode(NodeDefinition):
+class LearnedNodeDefinition(NodeDefinition):
     """A node as the fields of events taught it."""
 
 
@@ -93,10 +96,10 @@ class FlowDefinition(Authored):
 
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> Self:
-        """Read a definition.
+        """Read and check a definition.
 
         Raises:
-            InvalidDefinition: with every problem, its place and its node.
+            InvalidDefinition: has every problem, with its place and its node.
         """
         try:
             return cls.model_validate(dict(content))
@@ -104,8 +107,13 @@ class FlowDefinition(Authored):
             raise invalid_definition(error, content, KNOWN_KEYS) from error
 
     def canonical(self) -> dict[str, Any]:
-        """Return the content with every default filled in: what its version is a hash of (R17)."""
-        return self.model_dump()
+        """Return the content that its version is a hash of (R17)."""
+        given = self.given()
+        return {
+            "flow": self.flow,
+            "options": canonical_options(given.get("options", {})),
+            "nodes": [canonical_node(node) for node in given["nodes"]],
+        }
 
 
 KNOWN_KEYS = {
@@ -116,4 +124,4 @@ KNOWN_KEYS = {
     "validator": Script.model_fields,
     "conditions": Condition.model_fields,
 }
-"""The keys of each object in a definition, by the key under which it stands."""
+"""Known keys of each object in a definition, by the key of the object."""

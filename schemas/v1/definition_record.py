@@ -1,4 +1,4 @@
-"""The values of the definitions topic: flows as published, nodes as learned, versions in use."""
+"""Values of the definitions topic: published flows, learned nodes, versions in use."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Annotated, Literal, Self
 import orjson
 from pydantic import Field, RootModel, ValidationError
 
-from schemas.errors import InvalidDefinition, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition
+from schemas.json_types import is_object
+from schemas.renamed import rename_record
 from schemas.v1.base import InstantNs, Name, Version, WireModel, WireVersion
-from schemas.v1.definition import KNOWN_KEYS, FlowOptions, LearnedNode, NodeDefinition
-from schemas.v1.problems import invalid_definition
+from schemas.v1.definition import KNOWN_KEYS, FlowOptions, LearnedNodeDefinition, NodeDefinition
+from schemas.v1.pydantic_errors import invalid_definition
 
 
 class PublishedRecord(WireModel):
@@ -25,12 +27,12 @@ class PublishedRecord(WireModel):
 
 
 class LearnedRecord(WireModel):
-    """What events taught of one node and of its flow's options, under the key `flow/node`."""
+    """A node and flow options as learned from events, under the key `flow/node`."""
 
     v: WireVersion = 1
     kind: Literal["learned"]
     flow: Name
-    node: LearnedNode
+    node: LearnedNodeDefinition
     options: FlowOptions = FlowOptions()
     since_ns: InstantNs | None = Field(
         None, description="Of a lesson that is said again: from when on it counts"
@@ -47,7 +49,7 @@ class SnapshotRecord(WireModel):
     options: FlowOptions = FlowOptions()
     nodes: list[NodeDefinition] = Field(default_factory=list[NodeDefinition])
     learned_options: FlowOptions = FlowOptions()
-    learned_nodes: list[LearnedNode] = Field(default_factory=list[LearnedNode])
+    learned_nodes: list[LearnedNodeDefinition] = Field(default_factory=list[LearnedNodeDefinition])
 
 
 AnyRecord = PublishedRecord | LearnedRecord | SnapshotRecord
@@ -61,11 +63,13 @@ class DefinitionRecord(RootModel[Annotated[AnyRecord, Field(discriminator="kind"
         """Read a value, ignoring what a newer writer added anywhere in it.
 
         Raises:
-            InvalidDefinition: with every problem and its place.
+            InvalidDefinition: has every problem, with its place.
         """
         try:
-            return cls.model_validate(orjson.loads(value), extra="ignore")
+            content = orjson.loads(value)
+            record = rename_record(content) if is_object(content) else content
+            return cls.model_validate(record, extra="ignore")
         except orjson.JSONDecodeError as error:
-            raise InvalidDefinition([Problem("", None, f"not JSON: {error}")]) from error
+            raise InvalidDefinition([DefinitionProblem("", None, f"not JSON: {error}")]) from error
         except ValidationError as error:
             raise invalid_definition(error, None, KNOWN_KEYS) from error

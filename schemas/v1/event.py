@@ -1,7 +1,7 @@
-"""Events: one occurrence of a node in a run, as producers send it.
+"""Pydantic model of events, as producers send them.
 
-The worker decodes events by `schemas.wire.decode_event`, which takes and refuses the same ones;
-this model describes them, and makes them off the hot path.
+The worker decodes events with `schemas.wire.decode_event`, which accepts and refuses the same ones.
+This model describes them, and builds them off the hot path.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from schemas.limits import DepMode, NodeType  # noqa: TC001 -- pydantic reads it
 from schemas.v1.base import (
@@ -35,13 +35,13 @@ def _decimal(ts: Any) -> Any:
 
 _is_decimal = re.compile("-?[0-9]{1,20}").fullmatch
 
-# JavaScript has no 64-bit integers: its clients send instants as text.
+# JavaScript has no 64-bit integers: its clients send timestamps as text.
 DecimalNs = Annotated[str, Field(pattern="^[0-9]{18,19}$", description="The same, as text")]
 Ts = Annotated[InstantNs, BeforeValidator(_decimal, json_schema_input_type=InstantNs | DecimalNs)]
 
 
 def _only(pattern: str) -> BeforeValidator:
-    """What consumers trace by is carried and not judged: one of another form is as if absent."""
+    """Return a validator that drops a value of another form: tracing ids never refuse an event."""
     is_good = re.compile(pattern).fullmatch
     return BeforeValidator(
         lambda given: given if isinstance(given, str) and is_good(given) else None
@@ -52,11 +52,13 @@ _CORRELATION_ID = "[!-~]{1,128}"
 _TRACEPARENT = "[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
 
 
-class Event(WireModel):
+class EventModel(WireModel):
     """One event. The record's key is `run_id` in UTF-8; the whole has at most 256 KiB.
 
     The fields from `type` to `additional_meta` teach the node's definition (R14, R17).
     """
+
+    model_config = ConfigDict(title="Event")
 
     v: WireVersion = 1
     event_id: EventId = Field(description="A second event with the same id changes nothing (R2)")
@@ -96,6 +98,6 @@ class Event(WireModel):
         """Read an event, ignoring what a newer client added anywhere in it.
 
         Raises:
-            pydantic.ValidationError: with every field that is not what it must be.
+            pydantic.ValidationError: has every invalid field.
         """
         return cls.model_validate(dict(content), extra="ignore")

@@ -1,4 +1,4 @@
-"""Verdicts: what the engine states on one run, with the reason (R12, R15)."""
+"""Verdicts: the status of one run, with its reasons (R12, R15)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Source(WireModel):
 
 
 class NodeReading(WireModel):
-    """How one node stands in the run."""
+    """The status of one node in the run."""
 
     node: Name
     status: NodeStatus
@@ -81,12 +81,12 @@ class Verdict(WireModel):
     previous_status: RunStatus | None = None
     trigger: Trigger = Field(description="What decided it")
     opened_at_ns: InstantNs
-    decided_at_ns: InstantNs = Field(description="By the stream clock (R13)")
-    closed: bool = Field(description="Whether the run's window is closed")
+    decided_at_ns: InstantNs = Field(description="In stream time (R13)")
+    window_closed: bool = Field(description="Whether the run's window is closed")
     definition_version: Version
     learned: bool = Field(description="Whether nodes learned from events took part (R17)")
-    late: bool = Field(description="Whether it judges a run that was forgotten (R21)")
-    limit: bool = Field(description="Whether it rests on a limit of the sandbox (R6)")
+    reopened: bool = Field(description="Whether it judges a run that was forgotten (R21)")
+    script_limit: bool = Field(description="Whether it rests on a limit of the sandbox (R6)")
     source: Source
     nodes: list[NodeReading]
     causes: list[Cause]

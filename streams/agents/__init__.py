@@ -1,1 +1,1 @@
-"""What the worker does with each kind of record, as plain functions that the pipeline wires."""
+"""Agents of the worker: what it does with each kind of record."""

@@ -1,10 +1,10 @@
-"""Checks what workers said against what the log implies, knowing nothing but the topics.
+"""Judges the events topic anew and compares with the verdicts that workers wrote.
 
     python -m streams.audit --bootstrap localhost:9092
 
-The audit reads the events and the definitions from their beginning, judges every partition anew by
-the pure engine, and compares: no verdict may be lost, said in two ways, or other than implied. It
-shares the engine and the wire with the worker, and nothing of what moves bytes between them.
+The audit reads events and definitions from their beginning and judges every partition by the pure
+engine. No verdict may be missing, written in two ways, or other than the log implies. It shares the
+engine and the wire with the worker, and none of the code that moves bytes between them.
 """
 
 from __future__ import annotations

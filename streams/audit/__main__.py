@@ -1,4 +1,4 @@
-"""`python -m streams.audit`: exit 0 if all is sound, 1 if not, 2 and 4 as the worker does."""
+"""`python -m streams.audit`: exit 0 if sound, 1 if not, 2 and 4 as the worker."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from streams.audit.auditor import PATIENCE_S, audit
 from streams.audit.report import as_object, as_table
 from streams.errors import DulyError
 from streams.log import configure_logging
-from streams.settings import Settings, load_settings
+from streams.settings.worker import WorkerSettings, load_worker_settings
 
 EXIT_NOT_SOUND = 1
 
 
 def main() -> int:
-    """Audit what the settings name; return the exit code."""
+    """Audit the topics that the settings name; return the exit code."""
     arguments = _parser().parse_args()
     try:
         settings = _settings(arguments)
@@ -33,8 +33,8 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m streams.audit",
-        description="Judge the events topic anew and compare with the verdicts that were said. "
-        "Connection and defaults of flow options are those of the worker: DULY_*.",
+        description="Judge the events topic anew and compare with the verdicts that workers wrote. "
+        "Connection and default flow options are those of the worker: DULY_*.",
     )
     parser.add_argument("--bootstrap", help="brokers, host:port; by default DULY_BROKER")
     parser.add_argument("--prefix", help="of the topics; by default DULY_TOPIC_PREFIX")
@@ -43,14 +43,14 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=PATIENCE_S,
         metavar="SECONDS",
-        help="how long to wait for verdicts that may be on their way (%(default)s)",
+        help="how long to wait for verdicts that are not written yet (%(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print an object instead of a table")
     return parser
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
-    settings = load_settings()
+def _settings(arguments: argparse.Namespace) -> WorkerSettings:
+    settings = load_worker_settings()
     given = {"broker": arguments.bootstrap, "topic_prefix": arguments.prefix}
     settings = settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}

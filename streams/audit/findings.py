@@ -1,4 +1,4 @@
-"""What an audit finds, as data."""
+"""Findings of an audit, as data."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final, Literal, NamedTuple
 FaultKind = Literal["lost", "unexpected", "conflicting", "wrong", "disordered", "letters"]
 
 FAULTS: Final[dict[FaultKind, str]] = {
-    "lost": "implied by the log, never said",
-    "unexpected": "said, not implied by the log",
+    "lost": "implied by the log, never written",
+    "unexpected": "written, not implied by the log",
     "conflicting": "one id, several bodies",
-    "wrong": "said otherwise than the log implies",
-    "disordered": "said before what the log decides first",
+    "wrong": "not as the log implies",
+    "disordered": "written before a verdict that the log decides first",
     "letters": "dead letters lost, unexpected or altered",
 }
-"""Every kind of fault, and what it means."""
+"""Kind of fault → its meaning."""
 
 MAX_EXAMPLES = 20
 """Faults of one kind that are described; all are counted."""
@@ -26,10 +26,10 @@ class Fault(NamedTuple):
     """One fault.
 
     Attributes:
-        kind: which.
+        kind: of the fault.
         place: topic, partition and offset of the record, or partition alone where there is none.
         subject: the run and revision, or what the record is.
-        detail: what was said and what is implied.
+        detail: what was written and what is implied.
     """
 
     kind: FaultKind
@@ -45,15 +45,15 @@ class PartitionFindings:
     Attributes:
         partition: its number.
         begin: the first offset that was judged.
-        end: the offset behind the last one, as the audit began.
-        events: records of the log between the two, clock records among them; markers of
-            transactions take offsets, and are no records.
+        end: the offset after the last one, as the audit began.
+        events: records of the log between the two, clock records among them; transaction markers
+            take offsets but are not records.
         implied: verdicts that the log implies.
         records: records of the verdicts topic.
-        copies: of these, mere repetitions, which readers drop by their id.
+        copies: of these, repetitions, which readers drop by their id.
         dead_letters: dead letters that the log implies.
         limited: verdicts not compared, of runs that met a limit of the sandbox (R6).
-        beyond: verdicts not compared, of runs that began before the log does, or decided behind
+        beyond: verdicts not compared, of runs that began before the log does, or decided after
             its end.
         faults: how many of each kind.
     """
@@ -73,7 +73,7 @@ class PartitionFindings:
 
 @dataclass(slots=True)
 class Findings:
-    """The whole audit.
+    """Findings of the whole audit.
 
     Attributes:
         topic: the events topic.
@@ -89,16 +89,16 @@ class Findings:
 
     @property
     def faults(self) -> Counter[FaultKind]:
-        """How many faults of each kind."""
+        """Number of faults of each kind."""
         return sum((found.faults for found in self.partitions), Counter[FaultKind]())
 
     @property
     def sound(self) -> bool:
-        """Whether there is no fault at all."""
+        """True if there is no fault."""
         return not self.faults.total()
 
     def add(self, found: PartitionFindings, faults: list[Fault]) -> None:
-        """Take in what one partition came to."""
+        """Add the findings and faults of one partition."""
         self.partitions.append(found)
         described = Counter(fault.kind for fault in self.examples)
         for fault in faults:

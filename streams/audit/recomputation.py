@@ -1,6 +1,6 @@
-"""What the log of one partition implies: its verdicts and its dead letters (R1, R13, R16, R20).
+"""Recomputes verdicts and dead letters of one partition from its log (R1, R13, R16, R20).
 
-Decoding is written anew here: an error in the worker's own way from bytes to records must show.
+Decoding is written a second time here, so that an error in the worker's own decoder shows.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import orjson
 from schemas import headers
 from schemas.errors import DeadLetterReason, InvalidEvent
 from schemas.partitioning import murmur2_partition
+from schemas.units import NS_PER_MS
 from schemas.wire import check_key, decode_event
-from streams.audit.stated import life_of
-from streams.engine.batches import Judged, Record
 from streams.engine.partition import Partition
+from streams.engine.records import Judged, Record
+from streams.kafka.written import life_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,13 +24,11 @@ if TYPE_CHECKING:
     from aiokafka import TopicPartition
 
     from schemas.wire import Event
-    from streams.audit.stated import Life
-    from streams.engine.definitions import Definitions
-    from streams.engine.scripts import ScriptAnswer, ScriptCall
+    from streams.engine.definitions.registry import Definitions
+    from streams.engine.script_calls import ScriptAnswer, ScriptCall
+    from streams.kafka.written import Life
 
     Evaluate = Callable[[Sequence[ScriptCall]], Awaitable[list[ScriptAnswer]]]
-
-NS_PER_MS = 1_000_000
 
 
 class Implication(NamedTuple):
@@ -41,7 +40,7 @@ class Implication(NamedTuple):
 
 
 class Implied(NamedTuple):
-    """What a batch of the log implies, in the order of the log."""
+    """Verdicts and dead letters that a batch of the log implies, in its order."""
 
     verdicts: list[Implication]
     dead_letters: dict[int, tuple[DeadLetterReason, bytes | None]]
@@ -103,13 +102,10 @@ class Recomputation:
 
 async def judge(engine: Partition, records: Sequence[Record], evaluate: Evaluate) -> Judged:
     """Judge records, scripts included."""
-    judging = engine.judge(records)
-    try:
-        calls = next(judging)
-        while True:
-            calls = judging.send(await evaluate(calls))
-    except StopIteration as done:
-        return done.value
+    judgement = engine.judge(records)
+    while judgement.calls:
+        judgement.answer(await evaluate(judgement.calls))
+    return judgement.judged
 
 
 def _implication(body: bytes) -> Implication:

@@ -1,4 +1,4 @@
-"""How findings are shown: a table for people, an object for programs."""
+"""Renders findings: a table for people, an object for JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from streams.audit.findings import Findings, PartitionFindings
 
-_COLUMNS = ("partition", "events", "implied", "said", "copies", *FAULTS)
+_COLUMNS = ("partition", "events", "implied", "written", "copies", *FAULTS)
 
 
 def as_table(findings: Findings) -> str:
@@ -32,7 +32,7 @@ def as_table(findings: Findings) -> str:
 
 
 def as_object(findings: Findings) -> dict[str, Any]:
-    """Return the findings as what JSON can say."""
+    """Return the findings as a JSON object."""
     return {
         "topic": findings.topic,
         "sound": findings.sound,
@@ -77,9 +77,9 @@ def _conclusion(findings: Findings) -> str:
     if findings.sound:
         letters = sum(found.dead_letters for found in findings.partitions)
         return f"sound: every verdict is the one that the log implies, and all {letters} dead letters are there"
-    told = (
+    parts = (
         f"{findings.faults[kind]} {meaning}"
         for kind, meaning in FAULTS.items()
         if findings.faults[kind]
     )
-    return f"not sound: {'; '.join(told)}"
+    return f"not sound: {'; '.join(parts)}"

@@ -1,6 +1,6 @@
-"""The command line `duly`: one module per command or group of commands.
+"""The command line `duly`: options, calls and screens, one module per command or group of commands.
 
-Data goes to stdout, talk to stderr. Exit codes are in `streams.cli.outcomes`.
+Data goes to stdout, messages to stderr. Exit codes are in `streams.cli.exit_codes`.
 """
 
 from __future__ import annotations
@@ -22,5 +22,5 @@ def main() -> None:
             raise
         sys.stderr.write(f"duly: the command line needs {package}: pip install 'duly[cli]'\n")
         sys.exit(2)
-    except KeyboardInterrupt:  # while modules were loaded; later the command sees to it
+    except KeyboardInterrupt:  # while modules are loaded; later the command handles it
         sys.exit(130)

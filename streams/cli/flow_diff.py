@@ -1,21 +1,22 @@
-"""`duly flow diff`: two definitions of a flow, and what the difference means."""
+"""`duly flow diff`: compares two definitions of a flow."""
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.outcomes import ExitCode
-from streams.cli.report import AsJson, print_json, print_lines
-from streams.cli.screen import say
+from streams.cli.exit_codes import ExitCode
+from streams.cli.output import AsJson, print_json, print_lines
+from streams.cli.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.cli.flow_changes import Change
-    from streams.cli.flow_sources import Source
+    from streams.flows.changes import Change
+    from streams.flows.sources import LoadedDefinition
 
 _INDENT = "    "
 
@@ -24,26 +25,32 @@ def diff(
     before: Annotated[
         str, typer.Argument(metavar="V1", help="A flow file, FLOW, FLOW@VERSION or VERSION.")
     ],
-    after: Annotated[str, typer.Argument(metavar="V2", help="The same, for the other side.")],
+    after: Annotated[
+        str,
+        typer.Argument(
+            metavar="V2", help="The definition to compare it with, named in the same way."
+        ),
+    ],
     *,
     as_json: AsJson = False,
     fail: Annotated[bool, typer.Option("--fail", help="Exit 1 if there is a difference.")] = False,
 ) -> None:
-    """Compare two definitions: node by node, field by field, and what each change means.
+    """Compare two definitions, node by node and field by field, and say what each change means.
 
-    Defaults are filled in, so that only what is judged otherwise is a change. Where one side is a
-    file, what events taught is left out: a file does not change it. Two files need no broker.
+    Defaults are filled in: only what is judged otherwise is a change. If one side is a file, what
+    events taught is left out, because a file does not change it. Two files need no broker.
 
         duly flow diff shop flows/shop.yaml
 
         duly flow diff shop@95903e2d5dd08c1a shop@0f2b3c4d5e6f7081 --json
     """
-    from streams.cli.flow_changes import changes
-    from streams.cli.flow_sources import load_sources
+    from streams.cli.kafka import worker_settings
+    from streams.flows.changes import changes
+    from streams.flows.sources import load_definitions
 
-    sides = load_sources(before, after)
+    sides = asyncio.run(load_definitions(before, after, settings=worker_settings()))
     if any(side.is_file for side in sides):
-        sides = [side.without_lessons() for side in sides]
+        sides = [side.published_only() for side in sides]
     first, second = sides
     found = changes(first.definition, second.definition)
     if as_json:
@@ -57,7 +64,9 @@ def diff(
         raise typer.Exit(ExitCode.DIFFERENT)
 
 
-def _as_text(first: Source, second: Source, found: Sequence[Change]) -> Iterator[str]:
+def _as_text(
+    first: LoadedDefinition, second: LoadedDefinition, found: Sequence[Change]
+) -> Iterator[str]:
     yield f"{first.name} → {second.name}"
     if not found:
         same = first.definition.version == second.definition.version
@@ -72,7 +81,7 @@ def _as_text(first: Source, second: Source, found: Sequence[Change]) -> Iterator
 
 
 def _heading(change: Change, node: str | None) -> Iterator[str]:
-    """Yield what stands above a change: the name of its node, once."""
+    """Yield the heading of a change: the name of its node, once."""
     if change.node is None or change.node == node:
         return
     sign = "~" if change.field is not None else "+" if change.before is None else "-"
@@ -80,7 +89,7 @@ def _heading(change: Change, node: str | None) -> Iterator[str]:
 
 
 def _field(change: Change) -> Iterator[str]:
-    from streams.cli.values import value_text
+    from streams.flows.value_text import value_text
 
     lead = f"{_INDENT}{change.field}" if change.node else f"~ {change.field}"
     before, after = value_text(change.field, change.before), value_text(change.field, change.after)

@@ -8,12 +8,12 @@ from typing import Any
 import typer
 
 INSTANT = "TIME"
-"""How help texts call a value of `parse_instant_option`."""
+"""The metavar of options that `parse_instant_option` reads."""
 
 
 def parse_instant_option(text: Any) -> int:
-    """Read the value of an option, nanoseconds since 1970 or ISO 8601; returns nanoseconds."""
-    from streams.recording import parse_instant
+    """Return the value of an option, nanoseconds since 1970 or ISO 8601, in nanoseconds."""
+    from streams.replay.recording import parse_instant
 
     try:
         return parse_instant(str(text))
@@ -22,6 +22,6 @@ def parse_instant_option(text: Any) -> int:
 
 
 def day_and_time(instant_ms: int) -> str:
-    """Return an instant as a person reads it who does not know the day: UTC, milliseconds."""
+    """Return an instant with its date, in UTC and milliseconds."""
     second = datetime.fromtimestamp(instant_ms // 1000, UTC)
     return f"{second:%Y-%m-%d %H:%M:%S}.{instant_ms % 1000:03d} UTC"

@@ -1,4 +1,4 @@
-"""The commands of `duly`, put together."""
+"""The command `duly`: its options and subcommands."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from streams.cli import (
     verdicts,
     worker,
 )
-from streams.cli.outcomes import Duly
+from streams.cli.exit_codes import DulyGroup
 
 app = typer.Typer(
     name="duly",
-    cls=Duly,
+    cls=DulyGroup,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
-    epilog="Exit codes: 0 fine, 1 a verdict failed (where asked for), what was compared differs or "
-    "a script did not say true, 2 usage, 3 no verdict in time, 4 the broker or the topics.",
+    epilog="Exit codes: 0 success; 1 a verdict failed (if asked for), a comparison found differences, "
+    "or a script did not return true; 2 usage; 3 no verdict in time; 4 the broker or its topics.",
 )
 
 
@@ -45,13 +45,13 @@ def duly(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and end."
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Tell whether business runs happen in due order and due time.
+    """Check that business runs happen in due order and due time.
 
-    Settings of the broker and the worker are environment variables, DULY_BROKER first.
+    Settings of broker and worker are environment variables; the first to set is DULY_BROKER.
     """
 
 

@@ -1,4 +1,4 @@
-"""`duly script`: try a filter or a validator, in the sandbox of the worker and under its limits."""
+"""`duly script`: compiles and runs a filter or a validator, in the sandbox and limits of a worker."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from streams.cli.outcomes import ExitCode
-from streams.cli.report import AsJson, print_json
-from streams.cli.screen import complain, say
-from streams.errors import DulyError
+from streams.cli.exit_codes import ExitCode
+from streams.cli.output import AsJson, print_json
+from streams.cli.terminal import complain, say
+from streams.errors import UnreadableInput
 
 if TYPE_CHECKING:
-    from streams.engine.scripts import Outcome, ScriptAnswer, ScriptCall
+    from streams.engine.script_calls import Outcome, ScriptAnswer, ScriptCall
 
 app = typer.Typer(name="script", help="Try a filter or a validator.", no_args_is_help=True)
 
@@ -25,50 +25,46 @@ STDIN = "-"
 NO_DEPENDENCIES = b'{"deps":[]}'
 
 
-class Engine(StrEnum):
-    """The languages of scripts."""
+class ScriptLanguage(StrEnum):
+    """Languages of scripts."""
 
     PYTHON = "python"
     CEL = "cel"
     JS = "js"
 
 
-class Kind(StrEnum):
-    """What a script is asked for."""
+class ScriptKind(StrEnum):
+    """Uses of a script."""
 
     FILTER = "filter"
     VALIDATOR = "validator"
 
 
-MEANINGS: dict[Kind, dict[Outcome, str]] = {
-    Kind.VALIDATOR: {
+MEANINGS: dict[ScriptKind, dict[Outcome, str]] = {
+    ScriptKind.VALIDATOR: {
         "true": "the event is right",
         "false": "its node fails with validator",
         "not_compiled": "its node fails with definition",
     },
-    Kind.FILTER: {
+    ScriptKind.FILTER: {
         "true": "the event counts",
         "false": "the event does not count",
         "none": "the event does not count",
         "not_compiled": "its node fails with definition",
     },
 }
-"""What a worker makes of an answer; every other one fails the node with `validator_error` or
+"""The effect of an answer in a worker; any other fails the node with `validator_error` or
 `filter_error`."""
 
 
-class WrongInput(DulyError):
-    """A script or what it is to run on cannot be read."""
-
-    exit_code = ExitCode.USAGE
-
-
-File = Annotated[str, typer.Argument(metavar="FILE", help="The script alone; - is stdin.")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="File with the script; - is stdin.")]
 EngineOption = Annotated[
-    Engine | None,
-    typer.Option("--engine", help="Its language; left out, a .py, .cel or .js file says it."),
+    ScriptLanguage | None,
+    typer.Option("--engine", help="Its language; by default that of a .py, .cel or .js file."),
 ]
-KindOption = Annotated[Kind, typer.Option("--kind", help="What it is asked for.")]
+KindOption = Annotated[
+    ScriptKind, typer.Option("--kind", help="Whether it is a filter or a validator.")
+]
 
 
 @app.callback()
@@ -80,21 +76,21 @@ def script() -> None:
 def check(
     file: File,
     engine: EngineOption = None,
-    kind: KindOption = Kind.VALIDATOR,
+    kind: KindOption = ScriptKind.VALIDATOR,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a script compiles. Exit 1 if it is refused, with place and reason.
+    """Check that a script compiles; if not, exit 1, with line and reason.
 
     duly script check paid.py
 
     echo 'data.amount > 0' | duly script check --engine cel -
     """
-    from streams.cli.scripts import running_scripts
+    from streams.cli.sandbox import command_sandbox
 
     language = _language(file, engine)
     source = _source(file)
-    with running_scripts() as scripts:
-        reason = scripts.refusal(language, source, kind.value)
+    with command_sandbox() as scripts:
+        reason = scripts.check(language, source, kind.value)
     if as_json:
         answer = {"engine": language, "kind": kind.value, "compiles": reason is None}
         print_json(answer | {"reason": reason})
@@ -110,26 +106,24 @@ def check(
 def run(
     file: File,
     engine: EngineOption = None,
-    kind: KindOption = Kind.VALIDATOR,
-    data: Annotated[
-        str, typer.Option(metavar="JSON", help="The event's data, or @FILE that holds them.")
-    ] = "{}",
+    kind: KindOption = ScriptKind.VALIDATOR,
+    data: Annotated[str, typer.Option(metavar="JSON", help="The event's `data`, or @FILE.")] = "{}",
     ctx: Annotated[
-        str, typer.Option(metavar="JSON", help="What it knows beside, or @FILE that holds it.")
+        str, typer.Option(metavar="JSON", help="The script's `ctx`, or @FILE.")
     ] = NO_DEPENDENCIES.decode(),
     as_json: AsJson = False,
 ) -> None:
     """Run a script on one event, as a worker would.
 
-    Prints the answer, on stderr what a worker makes of it and how long it took. Exit 1 if the
+    Prints the answer, and on stderr its effect in a worker and the time it took. Exit 1 if the
     answer is not `true`.
 
         duly script run paid.py --data '{"amount": 6}' --ctx '{"data": {"total": 5}}'
 
         duly script run paid.cel --data @event.json --json | jq -r .detail
     """
-    from streams.cli.scripts import running_scripts
-    from streams.engine.scripts import ScriptCall
+    from streams.cli.sandbox import command_sandbox
+    from streams.engine.script_calls import ScriptCall
 
     call = ScriptCall(
         _language(file, engine),
@@ -138,8 +132,8 @@ def run(
         _json_object("--data", data),
         _json_object("--ctx", ctx),
     )
-    with running_scripts() as scripts:
-        scripts.refusal(call.engine, call.source, kind.value)  # so that only the call is timed
+    with command_sandbox() as scripts:
+        scripts.check(call.engine, call.source, kind.value)  # so that only the call is timed
         began_s = time.perf_counter()
         (answer,) = scripts.evaluate([call])
         took_ms = round((time.perf_counter() - began_s) * 1_000, 1)
@@ -149,7 +143,7 @@ def run(
 
 
 def _print_answer(call: ScriptCall, answer: ScriptAnswer, took_ms: float, *, as_json: bool) -> None:
-    meaning = MEANINGS[Kind(call.kind)].get(
+    meaning = MEANINGS[ScriptKind(call.kind)].get(
         answer.outcome, f"its node fails with {call.kind}_error"
     )
     if as_json:
@@ -160,12 +154,12 @@ def _print_answer(call: ScriptCall, answer: ScriptAnswer, took_ms: float, *, as_
     say(f"{meaning} ({took_ms} ms)")
 
 
-def _language(file: str, engine: Engine | None) -> str:
+def _language(file: str, engine: ScriptLanguage | None) -> str:
     if engine is not None:
         return engine.value
-    by_ending = {".py": Engine.PYTHON, ".cel": Engine.CEL, ".js": Engine.JS}
+    by_ending = {".py": ScriptLanguage.PYTHON, ".cel": ScriptLanguage.CEL, ".js": ScriptLanguage.JS}
     if (ending := Path(file).suffix) not in by_ending:
-        raise WrongInput(f"{file}: its name does not end in .py, .cel or .js: say --engine")
+        raise UnreadableInput(f"{file}: its name does not end in .py, .cel or .js: give --engine")
     return by_ending[ending].value
 
 
@@ -174,7 +168,7 @@ def _source(file: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise WrongInput(f"{file}: is not UTF-8 text (byte {error.start})") from error
+        raise UnreadableInput(f"{file}: is not UTF-8 text (byte {error.start})") from error
 
 
 def _json_object(option: str, text: str) -> bytes:
@@ -183,9 +177,9 @@ def _json_object(option: str, text: str) -> bytes:
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise WrongInput(f"{option}: is not JSON: {error}") from error
+        raise UnreadableInput(f"{option}: is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise WrongInput(f"{option}: must be a JSON object, not {type(value).__name__}")
+        raise UnreadableInput(f"{option}: must be a JSON object, not {type(value).__name__}")
     return orjson.dumps(value)
 
 
@@ -193,4 +187,4 @@ def _read(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise WrongInput(f"{file}: cannot be read: {error.strerror}") from error
+        raise UnreadableInput(f"{file}: cannot be read: {error.strerror}") from error

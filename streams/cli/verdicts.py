@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol, Self
 import typer
 from rich.live import Live
 
-from streams.cli.outcomes import ExitCode
-from streams.cli.screen import complain, data, say, stdout_is_terminal, verdict_table
+from streams.cli.exit_codes import ExitCode
+from streams.cli.terminal import complain, data, say, stdout_is_terminal, verdict_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from streams.cli.screen import Verdict
-    from streams.cli.verdict_reader import Incoming
+    from streams.kafka.verdict_reader import ReadVerdict, Verdict
 
 FRAME_ROWS = 6
 """Rows of the terminal that the table's frame and the prompt take."""
 
 
 class Status(StrEnum):
-    """What a verdict can say."""
+    """Status of a verdict."""
 
     passed = "passed"
     failed = "failed"
@@ -43,7 +42,7 @@ def verdicts(
     ] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN_ID", help="Only of this run.")] = None,
     from_beginning: Annotated[
-        bool, typer.Option("--from-beginning", help="All that the topic holds, not from now on.")
+        bool, typer.Option("--from-beginning", help="Read the whole topic, not from now on.")
     ] = False,
     count: Annotated[int | None, typer.Option(min=1, help="End after this many verdicts.")] = None,
     timeout: Annotated[
@@ -61,30 +60,32 @@ def verdicts(
         bool, typer.Option("--json", help="Print JSON on a terminal too, not only elsewhere.")
     ] = False,
 ) -> None:
-    """Follow the verdicts: a table on a terminal, one JSON a line elsewhere.
+    """Follow the verdicts: a table on a terminal, one JSON object a line elsewhere.
 
-    Each verdict is shown once: copies, which a worker's crash may leave, are dropped.
+    Each verdict is shown once: copies, which a crash of a worker may leave, are dropped.
 
         duly verdicts --flow shop --status failed
 
         duly verdicts --run order-17 --from-beginning --count 1 --timeout 30 --fail
     """
     from streams.cli.kafka import command_settings
-    from streams.cli.verdict_reader import Wanted, follow_verdicts
+    from streams.kafka.verdict_reader import VerdictFilter, follow_verdicts
 
     settings = command_settings()
-    wanted = Wanted(frozenset(flow or ()), frozenset(status or ()), run)
-    incoming = follow_verdicts(settings, wanted, from_beginning=from_beginning)
+    wanted = VerdictFilter(frozenset(flow or ()), frozenset(status or ()), run)
+    batches = follow_verdicts(
+        settings, wanted, from_beginning=from_beginning, on_unreadable=complain
+    )
     screen = _Lines() if as_json or not stdout_is_terminal() else _LiveTable()
     goal = _Goal(count, timeout, fail)
-    exit_code = asyncio.run(_follow(incoming, screen, goal))
+    exit_code = asyncio.run(_follow(batches, screen, goal))
     if exit_code == ExitCode.NO_VERDICT:
         complain(f"no {'further ' if count else ''}verdict came within {timeout:g} s")
     raise typer.Exit(exit_code)
 
 
 class _Goal(NamedTuple):
-    """When following ends, and what that means."""
+    """When following ends."""
 
     verdicts: int | None
     timeout_s: float | None
@@ -92,7 +93,7 @@ class _Goal(NamedTuple):
 
 
 async def _follow(
-    batches: AsyncGenerator[list[Incoming]], screen: _Screen, goal: _Goal
+    batches: AsyncGenerator[list[ReadVerdict]], screen: _Screen, goal: _Goal
 ) -> ExitCode:
     seen = 0
     with suppress(TimeoutError):
@@ -100,40 +101,40 @@ async def _follow(
             await anext(batches)
             say("following the verdicts")
             with screen:
-                async for incoming in _flattened(batches):
-                    screen.show(incoming)
+                async for read in _flattened(batches):
+                    screen.show(read)
                     seen += 1
-                    if goal.fail and incoming.verdict["status"] == Status.failed:
+                    if goal.fail and read.verdict["status"] == Status.failed:
                         return ExitCode.VERDICT_FAILED
                     if seen == goal.verdicts:
                         return ExitCode.OK
     return ExitCode.OK if seen >= (goal.verdicts or 1) else ExitCode.NO_VERDICT
 
 
-async def _flattened(batches: AsyncGenerator[list[Incoming]]) -> AsyncGenerator[Incoming]:
+async def _flattened(batches: AsyncGenerator[list[ReadVerdict]]) -> AsyncGenerator[ReadVerdict]:
     async for batch in batches:
-        for incoming in batch:
-            yield incoming
+        for read in batch:
+            yield read
 
 
 class _Screen(Protocol):
-    """Where verdicts are shown."""
+    """Output for verdicts."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: object) -> None: ...
-    def show(self, incoming: Incoming) -> None: ...
+    def show(self, read: ReadVerdict) -> None: ...
 
 
 class _Lines:
-    """One JSON a line, as it came."""
+    """One verdict a line, its JSON as read."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None: ...
 
-    def show(self, incoming: Incoming) -> None:
-        sys.stdout.buffer.write(incoming.value + b"\n")
+    def show(self, read: ReadVerdict) -> None:
+        sys.stdout.buffer.write(read.value + b"\n")
         sys.stdout.buffer.flush()
 
 
@@ -152,5 +153,5 @@ class _LiveTable:
     def __exit__(self, *error: object) -> None:
         self._live.stop()
 
-    def show(self, incoming: Incoming) -> None:
-        self._newest.append(incoming.verdict)
+    def show(self, read: ReadVerdict) -> None:
+        self._newest.append(read.verdict)

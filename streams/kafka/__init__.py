@@ -1,1 +1,1 @@
-"""Everything that touches Kafka or Faust: bytes in, bytes out, no judgement."""
+"""Clients of Kafka on aiokafka alone: topics, records, dead letters; no Faust, no judgement."""

@@ -1,19 +1,19 @@
-"""Dead letters: what could not be judged goes to its own topic, whole, with the reason (R20)."""
+"""Builds dead letters: events that cannot be judged, whole, with the reason in headers (R20)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from schemas.v1.dead_letter import DeadLetter
-from streams.kafka.batch_producer import OutRecord
+from streams.kafka.rows import OutRecord
 
 if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason
 
 
 MOST_BYTES = 1536 * 1024
-"""What a dead letter may take at most; a record that was compressed may be larger than the topic
-takes uncompressed, and must not stop the worker."""
+"""Size limit of a dead letter. A record that was compressed may be larger, uncompressed, than the
+topic takes, and must not stop the worker."""
 
 
 def dead_letter(
@@ -21,7 +21,7 @@ def dead_letter(
 ) -> OutRecord:
     """Return the dead letter of a source record: its key, value and headers, and ours.
 
-    Of a record that is too large to be kept whole, the first `MOST_BYTES` of the value are kept.
+    Of a record that is too large, the first `MOST_BYTES` of the value are kept.
 
     Args:
         topic: the full name of the record's topic.

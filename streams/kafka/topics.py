@@ -1,4 +1,4 @@
-"""Creates the topics that are missing and refuses those that would judge runs wrongly.
+"""Topics at the start of a worker: missing ones are created, unsuitable ones refused.
 
 An existing topic is never changed: its partition count and its clock are promises to all that
 wrote to it before.
@@ -15,14 +15,15 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import BROKER_DEFAULT_REPLICATION, TOPICS, Topic, topic_name
-from streams.errors import BrokerError, BrokerUnavailable, TopicMismatch
-from streams.kafka.connection import client_options
+from streams.errors import BrokerError, TopicMismatch
+from streams.kafka.broker_errors import unreachable
+from streams.kafka.client import client_options
 from streams.log import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from streams.settings import Settings
+    from streams.settings.kafka import KafkaSettings
 
 log = get_logger(__name__)
 
@@ -42,12 +43,12 @@ class Found(NamedTuple):
     config: Mapping[str, str]
 
 
-def full_name(topic: Topic, settings: Settings) -> str:
+def full_name(topic: Topic, settings: KafkaSettings) -> str:
     """Return the name of a topic on the broker."""
     return topic_name(topic.name, settings.topic_prefix, app_id=settings.app_id)
 
 
-async def ensure_topics(settings: Settings) -> list[str]:
+async def ensure_topics(settings: KafkaSettings) -> list[str]:
     """Create missing topics, check all, and return the names of those created.
 
     Raises:
@@ -65,7 +66,7 @@ async def ensure_topics(settings: Settings) -> list[str]:
     return created
 
 
-def check_topics(found: Mapping[str, Found], settings: Settings) -> None:
+def check_topics(found: Mapping[str, Found], settings: KafkaSettings) -> None:
     """Check topics against the registry.
 
     Raises:
@@ -80,7 +81,7 @@ def check_topics(found: Mapping[str, Found], settings: Settings) -> None:
         raise TopicMismatch("\n".join(problems))
 
 
-def why_refused(topic: Topic, found: Found | None, settings: Settings) -> str | None:
+def why_refused(topic: Topic, found: Found | None, settings: KafkaSettings) -> str | None:
     """Return why a worker refuses a topic and what to do, or None if it does not."""
     name = full_name(topic, settings)
     if found is None:
@@ -104,7 +105,7 @@ def why_refused(topic: Topic, found: Found | None, settings: Settings) -> str | 
 
 
 @asynccontextmanager
-async def admin_client(settings: Settings) -> AsyncGenerator[AIOKafkaAdminClient]:
+async def admin_client(settings: KafkaSettings) -> AsyncGenerator[AIOKafkaAdminClient]:
     """Connect an admin client.
 
     Raises:
@@ -117,20 +118,12 @@ async def admin_client(settings: Settings) -> AsyncGenerator[AIOKafkaAdminClient
         await admin.start()
         yield admin
     except (KafkaError, OSError) as error:
-        raise _explain(error, settings) from error
+        raise unreachable(error, settings) from error
     finally:
         await admin.close()
 
 
-def _explain(error: Exception, settings: Settings) -> BrokerUnavailable:
-    secured = "DULY_SASL_* and DULY_SSL_CA" if settings.sasl_mechanism else "DULY_SSL_CA"
-    return BrokerUnavailable(
-        f"no Kafka broker serves us at {settings.broker} ({type(error).__name__}: {error}): "
-        f"is it running, and are DULY_BROKER, {secured} right?"
-    )
-
-
-async def describe_topics(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Found]:
+async def describe_topics(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> dict[str, Found]:
     """Return those of our topics that the broker has, by their full names."""
     ours = {full_name(topic, settings) for topic in TOPICS}
     names = sorted(ours & set(await admin.list_topics()))
@@ -148,7 +141,7 @@ async def describe_topics(admin: AIOKafkaAdminClient, settings: Settings) -> dic
     }
 
 
-async def _describe_all(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Found]:
+async def _describe_all(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> dict[str, Found]:
     """Describe the topics once every one is known to the broker that answers, or time is up."""
     found: dict[str, Found] = {}
     for _ in range(VISIBLE_AFTER_TRIES):
@@ -170,7 +163,7 @@ async def _topic_config(admin: AIOKafkaAdminClient, names: list[str]) -> dict[st
 
 
 async def _create(
-    admin: AIOKafkaAdminClient, missing: list[Topic], settings: Settings
+    admin: AIOKafkaAdminClient, missing: list[Topic], settings: KafkaSettings
 ) -> list[str]:
     replication = await new_replication(admin, settings)
     response: Any = await admin.create_topics(
@@ -196,7 +189,7 @@ async def _create(
     return created
 
 
-async def new_replication(admin: AIOKafkaAdminClient, settings: Settings) -> int:
+async def new_replication(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> int:
     """Return how many replicas a new topic gets.
 
     DULY_REPLICATION, or the broker's `default.replication.factor`, which aiokafka cannot ask it

@@ -30,7 +30,7 @@ def verdict(run_id: str, revision: int = 1, **fields: Any) -> dict[str, Any]:
         "opened_at_ns": opened_at,
         "status": "passed",
         "trigger": "event",
-        "limit": False,
+        "script_limit": False,
         "source": {"topic": "events", "partition": 0, "offset": 5},
         "causes": [],
         **fields,

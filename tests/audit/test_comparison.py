@@ -1,4 +1,4 @@
-"""Which differences between said and implied are faults, and which are not."""
+"""Which differences between written and implied verdicts are faults, and which are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from schemas.v1.dead_letter import DeadLetter
 from streams.audit.comparison import compare_dead_letters, compare_verdicts, left_out
 from streams.audit.recomputation import Implication
-from streams.audit.stated import StatedDeadLetters, StatedVerdicts, life_of
+from streams.kafka.written import WrittenDeadLetters, WrittenVerdicts, life_of
 from tests.audit.records import ConsumerRecord, verdict, written
 
 PLACE = TopicPartition("verdicts", 0)
@@ -23,8 +23,8 @@ def implications(*verdicts: dict[str, Any]) -> list[Implication]:
     return [Implication(one["verdict_id"], orjson.dumps(one), life_of(one)) for one in verdicts]
 
 
-def stated(*verdicts: dict[str, Any]) -> StatedVerdicts:
-    said = StatedVerdicts()
+def stated(*verdicts: dict[str, Any]) -> WrittenVerdicts:
+    said = WrittenVerdicts()
     said.take(written(*verdicts))
     return said
 
@@ -66,7 +66,7 @@ def test_a_fault_names_the_place_and_the_field():
     said = stated(A, B | {"status": "failed"})
     (fault,) = compare_verdicts(PLACE, implications(A, B), said, ())
     assert fault.place == "verdicts, partition 0, offset 1"
-    assert fault.detail == 'status: said "failed", implied "passed"'
+    assert fault.detail == 'status: written "failed", implied "passed"'
 
 
 def test_copies_are_counted():
@@ -76,7 +76,7 @@ def test_copies_are_counted():
 
 def test_all_verdicts_of_a_run_that_met_a_limit_are_left_out():
     """A script that is in time here need not have been in time there (R6)."""
-    limited = verdict("a", limit=True, status="failed")
+    limited = verdict("a", script_limit=True, status="failed")
     after, other = verdict("a", 2), verdict("a", opened_at_ns=900)
     said = stated(limited, after, other, B)
     skipped = left_out(implications(A, B), said, begins_at_ns=0, end=10)
@@ -113,7 +113,7 @@ def letter(offset: int, reason: str, value: bytes | None) -> ConsumerRecord:
         pytest.param([letter(3, "not_json", b"x")] * 2, [], id="twice"),
         pytest.param([], ["is not in the dead-letter topic, reason not_json"], id="lost"),
         pytest.param(
-            [letter(3, "too_big", b"x")], ["said too_big, implied not_json"], id="another reason"
+            [letter(3, "too_big", b"x")], ["written too_big, implied not_json"], id="another reason"
         ),
         pytest.param([letter(3, "not_json", b"")], ["its value is not the original"], id="altered"),
         pytest.param(
@@ -127,24 +127,24 @@ def letter(offset: int, reason: str, value: bytes | None) -> ConsumerRecord:
     ],
 )
 def test_dead_letters_are_compared_too(letters: list[ConsumerRecord], expected: list[str]):
-    said = StatedDeadLetters()
+    said = WrittenDeadLetters()
     said.take(letters)
     found = compare_dead_letters(PLACE, {3: ("not_json", b"x")}, said, end=10)
     assert [fault.detail for fault in found] == expected
 
 
 def test_a_record_that_is_no_verdict_is_unexpected():
-    said = StatedVerdicts()
+    said = WrittenVerdicts()
     said.take([ConsumerRecord(0, b"nonsense"), ConsumerRecord(1, b"[]"), ConsumerRecord(2, None)])
     said.take([ConsumerRecord(3, orjson.dumps(A))])
     found = list(compare_verdicts(PLACE, implications(A), said, ()))
     assert [fault.kind for fault in found] == ["unexpected"] * 3
-    assert found[0].detail == "it is no verdict"
+    assert found[0].detail == "it is not a verdict"
     assert found[2].place == "verdicts, partition 0, offset 2"
 
 
 def test_a_record_that_is_no_dead_letter_is_a_fault():
-    letters = StatedDeadLetters()
+    letters = WrittenDeadLetters()
     letters.take([ConsumerRecord(4, b"x", headers=(("duly-reason", b"not_json"),))])
     (fault,) = compare_dead_letters(PLACE, {}, letters, end=10)
     assert (fault.kind, fault.subject) == ("letters", "its record 4")

@@ -32,9 +32,7 @@ def test_faults_are_counted_by_kind_and_shown():
     assert findings.faults == {"lost": 2, "wrong": 1}
     text = as_table(findings)
     assert "lost: f/a revision 1: passed, by event (verdicts, partition 1)" in text
-    assert text.endswith(
-        "not sound: 2 implied by the log, never said; 1 said otherwise than the log implies"
-    )
+    assert text.endswith("not sound: 2 implied by the log, never written; 1 not as the log implies")
 
 
 def test_many_faults_of_one_kind_do_not_hide_another():

@@ -13,11 +13,11 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from streams.kafka.broker import Broker, start_broker
+from streams.dev_broker import Broker, start_broker
 from tests.chaos.replayed import differing_lines
 from tests.chaos.scenarios import SCENARIOS
-from tests.e2e.deployment import Deployment
-from tests.e2e.flows import FLOWS
+from tests.support.deployment import Deployment
+from tests.support.flows import FLOWS
 
 if TYPE_CHECKING:
     from tests.chaos.scenarios import Scenario

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import orjson
 
 from schemas.topics import EVENTS, VERDICTS
-from streams.audit.logs import open_logs
+from streams.kafka.topic_reader import open_reader, topic_partitions
 from streams.kafka.topics import full_name
-from tests.e2e.worker_process import ROOT
+from tests.support.worker_process import ROOT
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
-    from tests.e2e.deployment import Deployment
+    from streams.settings.kafka import KafkaSettings
+    from tests.support.deployment import Deployment
 
 
 def differing_lines(deployment: Deployment) -> int:
@@ -49,11 +49,11 @@ def _replay(deployment: Deployment) -> list[bytes]:
     return finished.stdout.splitlines()
 
 
-async def _live(settings: Settings) -> list[bytes]:
+async def _live(settings: KafkaSettings) -> list[bytes]:
     said: dict[str, bytes] = {}
-    async with open_logs(settings) as logs:
-        for partition in await logs.partitions(VERDICTS):
-            async for batch in logs.read(partition, await logs.ends(partition)):
+    async with open_reader(settings) as reader:
+        for partition in await topic_partitions(VERDICTS, settings):
+            async for batch in reader.read(partition, await reader.end_offset(partition)):
                 for record in batch:
                     said.setdefault(orjson.loads(record.value)["verdict_id"], record.value)
     return list(said.values())

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
     from typing import Any
 
-    from streams.kafka.broker import Broker
+    from streams.dev_broker import Broker
     from tests.chaos.watch import Outcome, Watch
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.worker_process import WorkerProcess
+    from tests.support.deployment import Deployment
+    from tests.support.worker_process import WorkerProcess
 
     Scenario = Callable[[Deployment, Broker], Coroutine[Any, Any, Outcome]]
 

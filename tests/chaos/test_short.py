@@ -8,18 +8,15 @@ import pytest
 
 from tests.chaos.__main__ import audited
 from tests.chaos.scenarios import restarted_then_killed
-from tests.e2e.deployment import Deployment
-from tests.e2e.flows import FLOWS
+from tests.support.deployment import Deployment
+from tests.support.flows import FLOWS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.kafka.broker import Broker
+    from streams.dev_broker import Broker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-LONGEST_SILENCE_S = 15.0
-"""What a busy machine may take; `make chaos` measures what a quiet one does."""
 
 
 def test_what_was_said_under_failures_is_what_the_log_implies(own_kafka: Broker, tmp_path: Path):
@@ -29,4 +26,3 @@ def test_what_was_said_under_failures_is_what_the_log_implies(own_kafka: Broker,
     row = audited(restarted_then_killed, deployment, own_kafka)
     assert row["sound"], "\n".join(f"{name}: {value}" for name, value in row.items())
     assert row["verdicts"] > 0
-    assert row["longest silence, s"] < LONGEST_SILENCE_S

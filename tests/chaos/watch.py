@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.e2e.load import Load
-from tests.e2e.traffic import service, subscriber
+from tests.support.load import Load
+from tests.support.traffic import service, subscriber
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.traffic import Subscriber
+    from tests.support.deployment import Deployment
+    from tests.support.traffic import Subscriber
 
 PATIENCE_S = 90.0
 

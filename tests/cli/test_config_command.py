@@ -5,14 +5,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.settings import Settings
+from streams.settings.kafka import KafkaSettings
+from streams.settings.worker import WorkerSettings
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 
 def rows(stdout: str) -> dict[str, list[str]]:
-    return {line.split()[0]: line.split()[1:] for line in stdout.splitlines()}
+    """Return the columns behind each variable; the lines between sections have none."""
+    lines = [line.split() for line in stdout.splitlines() if line.startswith("DULY_")]
+    return {variable: columns for variable, *columns in lines}
+
+
+def test_each_kind_of_process_has_a_section_of_its_own(duly: Duly) -> None:
+    shown = duly("config", "show").stdout
+    kafka, worker = shown.split("\n\n")
+    assert kafka.splitlines()[0] == "[kafka]"
+    assert list(rows(kafka)) == [f"DULY_{name.upper()}" for name in KafkaSettings.model_fields]
+    assert worker.splitlines()[0] == "[worker]"
+    assert len(rows(kafka) | rows(worker)) == len(WorkerSettings.model_fields)
+    assert not rows(kafka).keys() & rows(worker).keys()
 
 
 def test_every_setting_is_shown_with_its_value_and_origin(
@@ -23,7 +36,7 @@ def test_every_setting_is_shown_with_its_value_and_origin(
     result = duly("config", "show")
     assert (result.exit_code, result.stderr) == (0, "")
     shown = rows(result.stdout)
-    assert list(shown) == [f"DULY_{name.upper()}" for name in Settings.model_fields]
+    assert list(shown) == [f"DULY_{name.upper()}" for name in WorkerSettings.model_fields]
     assert shown["DULY_PARTITIONS"] == ["3", "environment"]
     assert shown["DULY_BROKER"] == ["localhost:9092", "default"]
     assert shown["DULY_CLOSED"] == ["false", "default"]
@@ -54,12 +67,14 @@ def test_json_has_values_as_json_and_what_each_means(
     result = duly("config", "show", "--json")
     settings = {setting["variable"]: setting for setting in json.loads(result.stdout)}
     assert settings["DULY_CLOSED"] == {
+        "section": "worker",
         "variable": "DULY_CLOSED",
         "value": True,
         "origin": "environment",
-        "meaning": Settings.model_fields["closed"].description,
+        "meaning": WorkerSettings.model_fields["closed"].description,
     }
     assert settings["DULY_WINDOW_MS"]["value"] == 900_000
+    assert settings["DULY_BROKER"]["section"] == "kafka"
 
 
 def test_a_misspelt_setting_is_named_and_one_of_the_sdk_is_not(
@@ -71,7 +86,15 @@ def test_a_misspelt_setting_is_named_and_one_of_the_sdk_is_not(
     result = duly("config", "show")
     assert result.exit_code == 0
     assert result.stderr == (
-        "warning: DULY_PARTITION is no setting of the worker; did you mean DULY_PARTITIONS?\n"
+        "warning: DULY_PARTITION is not a setting of the worker; did you mean DULY_PARTITIONS?\n"
+    )
+
+
+def test_the_old_name_of_a_setting_is_named(duly: Duly, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DULY_RETENTION_MS", "1000")
+    result = duly("config", "show")
+    assert result.stderr == (
+        "warning: DULY_RETENTION_MS is now DULY_FORGET_AFTER_MS; the old name has no effect\n"
     )
 
 
@@ -82,3 +105,13 @@ def test_a_wrong_setting_is_exit_2_with_its_name(
     result = duly("config", "show")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "DULY_PARTITIONS" in result.stderr
+
+
+def test_a_command_that_needs_kafka_alone_is_not_stopped_by_a_wrong_setting_of_the_worker(
+    duly: Duly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DULY_WINDOW_MS", "soon")
+    monkeypatch.setenv("DULY_BROKER", "127.0.0.1:1")
+    result = duly("topics", "plan")
+    assert result.exit_code == 4
+    assert "no Kafka broker serves us" in result.stderr

@@ -15,12 +15,12 @@ import pytest
 from schemas.partitioning import murmur2_partition
 from schemas.topics import DEAD_LETTERS, EVENTS
 from schemas.v1.dead_letter import DeadLetter
-from tests.cli.kafka_records import Sent, read, write
-from tests.cli.lines import event
+from tests.support.recorded_lines import event
+from tests.support.topic_records import Sent, read, write
 
 if TYPE_CHECKING:
     from schemas.errors import DeadLetterReason
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 THEIRS = (("traceparent", b"00-abc"), ("binary", b"\xff\x00"), ("empty", None))
 GOOD = event("a", 0).encode()
@@ -182,9 +182,9 @@ def test_show_raw_writes_the_value_byte_by_byte_and_json_a_document(duly: Duly) 
         ("0:1", "there is no dead letter 0:1 on partition 0 of "),
         ("1:0", "it is empty"),
         ("2:0", "has 2 partitions"),
-        ("five", "'five' is no dead letter: PARTITION:OFFSET"),
+        ("five", "'five' is not an id of a dead letter: PARTITION:OFFSET"),
         ("-1:0", "No such option"),
-        ("1:²", "is no dead letter"),
+        ("1:²", "is not an id of a dead letter"),
     ],
 )
 def test_show_of_what_is_not_there_is_exit_2(duly: Duly, letter_id: str, reason: str) -> None:

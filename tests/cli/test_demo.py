@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING
 import psutil
 import pytest
 
-from streams.cli.demo.command import Kind
-from streams.kafka.broker import KINDS
+from streams.cli.local.setup import BrokerChoice
+from streams.dev_broker import KINDS
 from streams.kafka.topics import admin_client
-from streams.settings import load_settings
+from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,7 +55,7 @@ def read_until(start: str, output: IO[str] | None) -> str:
 
 
 async def demo_topics() -> set[str]:
-    async with admin_client(load_settings()) as admin:
+    async with admin_client(load_worker_settings()) as admin:
         return {topic for topic in await admin.list_topics() if topic.startswith("duly-demo-")}
 
 
@@ -73,7 +73,7 @@ async def until_topics_are(expected: set[str]) -> None:
 
 
 def test_every_kind_of_broker_can_be_asked_for() -> None:
-    assert [kind.value for kind in Kind] == list(KINDS)
+    assert [kind.value for kind in BrokerChoice] == list(KINDS)
 
 
 def test_the_demo_shows_every_kind_of_break_with_its_reason_and_leaves_nothing(

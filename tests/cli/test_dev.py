@@ -14,16 +14,15 @@ import pytest
 
 from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS
-from streams.cli.dev.files import FlowWatch, Tail
-from tests.cli.conftest import FLOW
-from tests.cli.kafka_records import Sent, write
-from tests.e2e.traffic import event
+from tests.support.command_line import FLOW
+from tests.support.topic_records import Sent, write
+from tests.support.traffic import event
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 EXIT_TIMEOUT_S = 20
 
@@ -123,33 +122,3 @@ def test_a_path_that_is_not_there_is_a_usage_error(duly: Duly, tmp_path: Path) -
     result = duly("dev", tmp_path / "flows")
     assert result.exit_code == 2
     assert "there is no " in result.stderr
-
-
-def test_a_watch_tells_each_change_once(tmp_path: Path) -> None:
-    one, two, other = tmp_path / "1.yaml", tmp_path / "2.yml", tmp_path / "notes.txt"
-    alone = tmp_path / "elsewhere" / "3.yaml"
-    alone.parent.mkdir()
-    for path in (one, other, alone):
-        path.write_text("x")
-    watch = FlowWatch([tmp_path, alone])
-    assert watch.changed() == [one, alone]
-    assert watch.changed() == []
-    two.write_text("x")
-    one.write_text("xy")
-    assert watch.changed() == [one, two]
-    one.unlink()
-    assert watch.changed() == []
-    one.write_text("xy")
-    assert watch.changed() == [one]
-
-
-def test_a_tail_gives_whole_lines_once(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    tail = Tail(path)
-    assert tail.new_lines() == []
-    with path.open("ab", buffering=0) as file:
-        file.write("one\ntwö".encode()[:-1])
-        assert tail.new_lines() == ["one"]
-        file.write("ö\n".encode()[1:])
-        assert tail.new_lines() == ["twö"]
-        assert tail.new_lines() == []

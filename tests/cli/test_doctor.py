@@ -13,33 +13,29 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import DEFINITIONS, EVENTS
-from streams.cli.doctor.broker import release_of
-from streams.cli.doctor.clock import Offset, judge_offset
-from streams.cli.doctor.contradictions import check_definitions, contradictions
-from streams.engine.flows import Definition
-from streams.kafka.records import is_clock_record
+from streams.agents.events.decoder import is_clock_record
+from streams.doctor.clock import judge_offset
+from streams.doctor.definitions import check_definitions
+from streams.engine.definitions.definition import Definition
+from streams.kafka.broker_release import release_of
+from streams.kafka.clock_offset import ClockOffset
 from streams.kafka.topics import admin_client, describe_topics, full_name
-from streams.settings import load_settings
-from tests.cli.kafka_records import Sent, read, write
+from streams.settings.worker import load_worker_settings
 from tests.cli.test_flow_graph import learned
+from tests.support.topic_records import Sent, read, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from typer.testing import Result
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 
 def findings(result: Result, section: str) -> list[tuple[str, str]]:
     """Return level and message of what was found in a section."""
     told = json.loads(result.stdout)
     return [(one["level"], one["message"]) for one in told if one["section"] == section]
-
-
-def messages(found: Iterator[Any]) -> list[tuple[str, str]]:
-    return [(finding.level, finding.message) for finding in found]
 
 
 # -- this machine
@@ -55,7 +51,7 @@ def test_a_sound_installation_has_a_sign_for_each_section(duly: Duly) -> None:
     assert f"faust-streaming {metadata.version('faust-streaming')}" in result.stdout
     assert "  ✓ script engines: python" in result.stdout
     assert "  ✓ 5 topics as they should be\n" in result.stdout
-    assert result.stderr == "no sections failing, 0 to look at\n"
+    assert result.stderr == "0 sections fail, 0 warnings\n"
 
 
 def test_a_package_that_is_missing_or_of_another_version_is_a_failure(
@@ -80,7 +76,9 @@ def test_a_wrong_setting_ends_the_examination_with_exit_2(
     monkeypatch.setenv("DULY_GRACE_MS", "0")
     result = duly("doctor", "--json")
     assert result.exit_code == 2
-    assert [level for level, _ in findings(result, "settings")] == ["failure", "failure"]
+    found = findings(result, "settings")
+    assert [level for level, _ in found] == ["failure", "failure", "note"]
+    assert found[-1][1] == "not checked: broker, topics, worker, clock, definitions"
     assert findings(result, "broker") == []
 
 
@@ -102,8 +100,10 @@ def test_without_a_broker_the_rest_is_not_looked_at(
     result = duly("doctor")
     assert result.exit_code == 4
     assert "  ✗ no broker serves us at 127.0.0.1:1: is it running, and are " in result.stdout
-    assert result.stdout.splitlines()[-1].startswith("  ✗ ")
-    assert result.stderr == "1 section failing, 0 to look at\n"
+    *_, failure, note = result.stdout.splitlines()
+    assert failure.startswith("  ✗ ")
+    assert note == "  · not checked: topics, worker, clock, definitions"
+    assert result.stderr == "1 section fails, 0 warnings\n"
 
 
 @pytest.mark.usefixtures("topics")
@@ -148,15 +148,16 @@ def test_topics_that_are_not_there_yet_are_warnings(duly: Duly, topic_prefix: st
     result = duly("doctor", "--json")
     assert result.exit_code == 0
     found = findings(result, "topics")
-    advice = "is not there: the first worker creates it, or `duly topics apply`"
+    advice = "does not exist: the first worker creates it, or `duly topics apply`"
     assert ("warning", f"{topic_prefix}flow-events.v1 {advice}") in found
-    assert len(found) == 5
+    assert found[-1] == ("note", "not checked: worker, clock, definitions")
+    assert len(found) == 6
     assert findings(result, "worker") == []
 
 
 async def stamp_by_producers() -> None:
     """Take LogAppendTime from the events topic, and return when the broker says so."""
-    settings, kind = load_settings(), "message.timestamp.type"
+    settings, kind = load_worker_settings(), "message.timestamp.type"
     topic = full_name(EVENTS, settings)
     async with admin_client(settings) as admin, asyncio.timeout(10):
         resource = ConfigResource(
@@ -198,7 +199,7 @@ def events(*partitions: int) -> list[Sent]:
 
 async def commit(*offsets: int) -> None:
     """Commit what a worker would have, for each partition."""
-    settings = load_settings()
+    settings = load_worker_settings()
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=settings.broker, group_id=settings.app_id)
     async with consumer:
         topic = full_name(EVENTS, settings)
@@ -216,7 +217,7 @@ def _no_page(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("topics")
 def test_before_the_first_worker_nothing_fails(duly: Duly) -> None:
     result = duly("doctor", "--json")
-    name = load_settings().app_id
+    name = load_worker_settings().app_id
     assert findings(result, "worker") == [
         ("note", f"group {name}: no worker has run yet"),
         ("ok", "no lag: all records are judged and written"),
@@ -229,7 +230,7 @@ def test_records_that_wait_for_no_worker_are_a_failure(duly: Duly) -> None:
     asyncio.run(commit(1, 0))
     result = duly("doctor", "--json", "--no-write")
     assert result.exit_code == 4
-    name = load_settings().app_id
+    name = load_worker_settings().app_id
     gone, lag = findings(result, "worker")
     assert gone == ("failure", f"group {name}: no worker is running, and 3 records wait")
     assert lag[1].startswith("lag: 3 records on 2 partitions, most on 0 (2); the oldest is ")
@@ -245,7 +246,7 @@ def test_a_group_without_members_and_without_lag_is_a_warning(duly: Duly) -> Non
 
 @pytest.mark.usefixtures("topics")
 async def test_members_of_the_group_are_named(duly: Duly) -> None:
-    settings = load_settings()
+    settings = load_worker_settings()
     consumer: Any = AIOKafkaConsumer(
         full_name(EVENTS, settings),
         bootstrap_servers=settings.broker,
@@ -285,110 +286,31 @@ BEHIND = "the broker's clock is 1500 ms behind this machine's (± 5 ms)"
 @pytest.mark.parametrize(
     ("offset", "level", "message"),
     [
-        (Offset(0.4, 1.2), "ok", "the broker's clock is 0 ms ahead of this machine's (± 1 ms)"),
-        (Offset(-900, 5), "ok", "the broker's clock is 900 ms behind this machine's (± 5 ms)"),
-        (Offset(1003, 5), "ok", "the broker's clock is 1003 ms ahead of this machine's (± 5 ms)"),
         (
-            Offset(-1500, 5),
+            ClockOffset(0.4, 1.2),
+            "ok",
+            "the broker's clock is 0 ms ahead of this machine's (± 1 ms)",
+        ),
+        (ClockOffset(-900, 5), "ok", "the broker's clock is 900 ms behind this machine's (± 5 ms)"),
+        (
+            ClockOffset(1003, 5),
+            "ok",
+            "the broker's clock is 1003 ms ahead of this machine's (± 5 ms)",
+        ),
+        (
+            ClockOffset(-1500, 5),
             "warning",
             f"{BEHIND}; that is more than half of DULY_CLOCK_TOLERANCE_MS: is NTP running on both?",
         ),
     ],
 )
 def test_clocks_may_differ_by_half_of_what_is_tolerated(
-    offset: Offset, level: str, message: str
+    offset: ClockOffset, level: str, message: str
 ) -> None:
     assert judge_offset(offset, tolerance_ms=2000) == ("clock", level, message)
 
 
 # -- definitions
-
-SCRIPT = {"engine": "python", "script": "True"}
-
-
-def flow(
-    published: list[dict[str, Any]], taught: list[dict[str, Any]], **options: Any
-) -> Definition:
-    return Definition(
-        "f", published=published, learned=taught, options=options, learned_options={"window_ms": 5}
-    )
-
-
-@pytest.mark.parametrize(
-    ("published", "taught", "found"),
-    [
-        ({}, {}, []),
-        ({"dep_ids": ["a"]}, {"dep_ids": ["a"]}, []),
-        (
-            {"dep_ids": ["a"]},
-            {"dep_ids": []},
-            [("warning", "f/b: dep_ids is a in YAML, which wins; events teach none")],
-        ),
-        ({"conditions": [{"timeout_ms": 5}]}, {"conditions": [{}, {"timeout_ms": 5}]}, []),
-        (
-            {"conditions": [{"timeout_ms": 5}]},
-            {"conditions": [{"timeout_ms": 6000}]},
-            [("warning", "f/b: timeout is 5 ms in YAML, which wins; events teach 6 s")],
-        ),
-        (
-            {},
-            {"required": False},
-            [("note", "f/b: required is false by events alone, YAML says nothing")],
-        ),
-        (
-            {"validator": SCRIPT},
-            {"validator": SCRIPT | {"script": "False"}},
-            [
-                (
-                    "warning",
-                    "f/b: validator is python: True in YAML, which wins; events teach python: False",
-                )
-            ],
-        ),
-        ({"type": "act", "description": "x"}, {"type": "assert", "description": "y"}, []),
-    ],
-)
-def test_a_field_that_events_teach_otherwise_is_told(
-    published: dict[str, Any], taught: dict[str, Any], found: list[tuple[str, str]]
-) -> None:
-    definition = flow([{"id": "a"}, {"id": "b", **published}], [{"id": "b", **taught}], window_ms=5)
-    assert messages(contradictions(definition)) == found
-
-
-def test_options_are_compared_as_fields_are() -> None:
-    told = messages(contradictions(flow([{"id": "a"}], [], window_ms=6)))
-    assert told == [("warning", "f: window_ms is 6 ms in YAML, which wins; events teach 5 ms")]
-
-
-@pytest.mark.parametrize(
-    ("closed", "found"),
-    [
-        (False, ("note", "f/b: comes from events alone: judged when it comes, owed by no run")),
-        (
-            True,
-            (
-                "warning",
-                "f/b: events bring it, and fail: the flow is closed, YAML does not list it",
-            ),
-        ),
-    ],
-)
-def test_a_node_that_only_events_know_is_told(closed: bool, found: tuple[str, str]) -> None:
-    definition = flow([{"id": "a"}], [{"id": "b"}], closed=closed, window_ms=5)
-    assert messages(contradictions(definition)) == [found]
-
-
-def test_lessons_that_are_wrong_by_themselves_are_told() -> None:
-    definition = Definition(
-        "f", learned=[{"id": "a", "dep_ids": ["b"]}, {"id": "b", "dep_ids": ["a", "c"]}]
-    )
-    told = messages(contradictions(definition))
-    assert [level for level, _ in told] == ["warning", "warning"]
-    assert "f/a: what events teach is wrong: its dependencies form a cycle: a → b → a" in told[0][1]
-    definition = Definition("f", learned=[{"id": "a", "dep_ids": ["c"]}])
-    assert messages(contradictions(definition)) == [
-        ("warning", "f/a: depends on 'c', which nobody has defined or sent")
-    ]
 
 
 def test_where_nothing_contradicts_that_is_told() -> None:

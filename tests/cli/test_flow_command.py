@@ -11,20 +11,20 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.topics import DEFINITIONS
 from schemas.v1.definition_record import DefinitionRecord
-from streams.cli.kafka import newest_records
-from streams.flow_files import parse_flow
-from streams.settings import load_settings
-from tests.cli.conftest import FLOW
+from streams.flows.files import parse_flow
+from streams.kafka.topic_reader import newest_records
+from streams.settings.worker import load_worker_settings
+from tests.support.command_line import FLOW
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.cli.kafka import Stored
-    from tests.cli.conftest import Duly
+    from streams.kafka.topic_reader import Stored
+    from tests.support.command_line import Duly
 
 
 def stored() -> dict[bytes, Stored]:
-    return asyncio.run(newest_records(DEFINITIONS, load_settings()))
+    return asyncio.run(newest_records(DEFINITIONS, load_worker_settings()))
 
 
 async def write(broker: str, topic: str, records: list[tuple[str, dict[str, Any]]]) -> None:
@@ -117,7 +117,7 @@ def test_show_prints_what_events_taught_where_nobody_published(
 ) -> None:
     learned: dict[str, Any] = {"v": 1, "kind": "learned", "flow": "f", "options": {}}
     records = [
-        ("f/a", learned | {"node": {"id": "a"}, "options": {"window_ms": 5}}),
+        ("f/a", learned | {"node": {"id": "a"}, "options": {"retention_ms": 5}}),  # its old name
         ("f/b", learned | {"node": {"id": "b", "dep_ids": ["a"]}}),
         ("fx/c", learned | {"flow": "fx", "node": {"id": "c"}}),
     ]
@@ -126,7 +126,7 @@ def test_show_prints_what_events_taught_where_nobody_published(
     assert shown.startswith("# f, learned from events: nobody published it\n")
     assert parse_flow(shown, "shown").definition == {
         "flow": "f",
-        "options": {"window_ms": 5},
+        "options": {"forget_after_ms": 5},
         "nodes": [{"id": "a"}, {"id": "b", "dep_ids": ["a"]}],
     }
 
@@ -141,7 +141,7 @@ def test_show_prints_a_version_with_what_its_runs_learned(
         "version": "0123456789abcdef",
         "options": {"closed": True},
         "nodes": [{"id": "a", "required": False}],
-        "learned_options": {"window_ms": 5},
+        "learned_options": {"window_ms": 5, "retention_ms": 7},  # as it was called when stored
         "learned_nodes": [{"id": "a", "description": "first"}, {"id": "b"}],
     }
     records = [("f@0123456789abcdef", snapshot)]
@@ -150,7 +150,7 @@ def test_show_prints_a_version_with_what_its_runs_learned(
     assert shown.startswith("# f@0123456789abcdef, with what runs learned by ")
     assert parse_flow(shown, "shown").definition == {
         "flow": "f",
-        "options": {"window_ms": 5, "closed": True},
+        "options": {"window_ms": 5, "forget_after_ms": 7, "closed": True},
         "nodes": [{"id": "a", "required": False, "description": "first"}, {"id": "b"}],
     }
 

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streams.cli.flow_changes import changes
-from streams.engine.flows import NODE_DEFAULTS, Definition, Options
-from tests.cli.conftest import FLOW
-from tests.cli.kafka_records import write
+from streams.engine.definitions.definition import Definition, Options
+from streams.engine.definitions.node import NODE_DEFAULTS
+from streams.flows.changes import changes
 from tests.cli.test_flow_graph import learned
+from tests.support.command_line import FLOW
+from tests.support.topic_records import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 SCRIPT = {"engine": "python", "script": "True"}
 OTHER = {"engine": "python", "script": "False"}
@@ -102,7 +103,7 @@ def test_no_field_of_a_node_is_without_a_meaning() -> None:
         ({"settle_ms": 0}, "a run that taught its own flow passes after 0 ms without an event"),
         ({"grace_ms": 2_000}, "an event waits 2 s for its dependencies; a timeout fires 2 s after its deadline"),
         ({"clock_tolerance_ms": 1}, "a dependency may be 1 ms later than what depends on it"),
-        ({"retention_ms": 86_400_000}, "a closed run is remembered for 1 d"),
+        ({"forget_after_ms": 86_400_000}, "a closed run is remembered for 1 d"),
         ({"closed": True}, "an event of a node that is not listed fails its run"),
         ({"max_events_per_run": 7}, "a run takes its first 7 events"),
     ],

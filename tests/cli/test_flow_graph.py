@@ -9,12 +9,12 @@ import orjson
 import pytest
 
 from schemas.topics import DEFINITIONS
-from tests.cli.kafka_records import Sent, write
+from tests.support.topic_records import Sent, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 PAY = """\
 flow: pay

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 FLOW = """\
 flow: f

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cli.lines import clock, event, ns
+from tests.support.recorded_lines import clock, event, ns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 GOOD = [event("a", 0), event("b", 10, data={"x": 1})]
 WRONG = [event("a", 0), event("b", 10, data={"x": 2})]

@@ -11,26 +11,26 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from schemas.errors import InvalidDefinition, Problem
-from streams.cli.outcomes import Duly
+from schemas.errors import DefinitionProblem, InvalidDefinition
+from streams.cli.exit_codes import DulyGroup
 from streams.errors import BrokerUnavailable, DulyError, LeaseLost, SettingsError
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Duly as Command
+    from tests.support.command_line import Duly
 
 
-def test_version_is_that_of_the_distribution(duly: Command) -> None:
+def test_version_is_that_of_the_distribution(duly: Duly) -> None:
     result = duly("--version")
     assert (result.exit_code, result.stdout) == (0, f"duly {version('duly')}\n")
 
 
-def test_the_help_says_what_the_exit_codes_mean(duly: Command) -> None:
+def test_the_help_says_what_the_exit_codes_mean(duly: Duly) -> None:
     result = duly("--help")
-    assert "Exit codes: 0 fine, 1 a verdict failed" in result.stdout
+    assert "Exit codes: 0 success; 1 a verdict failed" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["replay"], ["verdicts", "--status", "green"]])
-def test_a_wrong_call_is_a_usage_error_on_stderr(duly: Command, arguments: list[str]) -> None:
+def test_a_wrong_call_is_a_usage_error_on_stderr(duly: Duly, arguments: list[str]) -> None:
     result = duly(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Error" in result.stderr
@@ -40,14 +40,14 @@ def test_a_wrong_call_is_a_usage_error_on_stderr(duly: Command, arguments: list[
     ("error", "exit_code"),
     [
         (SettingsError("no"), 2),
-        (InvalidDefinition([Problem("", None, "no")]), 2),
+        (InvalidDefinition([DefinitionProblem("", None, "no")]), 2),
         (BrokerUnavailable("no"), 4),
         (LeaseLost("no"), 70),
         (DulyError("no"), 70),
     ],
 )
 def test_an_error_becomes_a_sentence_and_its_exit_code(error: Exception, exit_code: int) -> None:
-    app = typer.Typer(cls=Duly)
+    app = typer.Typer(cls=DulyGroup)
 
     @app.command()
     def fail() -> None:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streams.cli.script import Engine
-from streams.validators.compiled import ENGINES
+from streams.cli.script import ScriptLanguage
+from streams.scripts.script_cache import LANGUAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 SCRIPTS = {
     "paid.py": 'data["amount"] == ctx["data"]["total"]',
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_engine_of_the_sandbox_can_be_named() -> None:
-    assert [engine.value for engine in Engine] == list(ENGINES)
+    assert [language.value for language in ScriptLanguage] == list(LANGUAGES)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -130,7 +130,7 @@ def test_data_and_ctx_can_come_from_files(duly: Duly, folder: Path) -> None:
     ("arguments", "reason"),
     [
         (["check", "nowhere.py"], "nowhere.py: cannot be read: No such file or directory"),
-        (["check", "-"], "-: its name does not end in .py, .cel or .js: say --engine"),
+        (["check", "-"], "-: its name does not end in .py, .cel or .js: give --engine"),
         (["run", "paid.py", "--data", "[1]"], "--data: must be a JSON object, not list"),
         (["run", "paid.py", "--ctx", "{"], "--ctx: is not JSON"),
         (["run", "paid.py", "--data", "@nowhere"], "nowhere: cannot be read"),

@@ -10,14 +10,14 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from schemas.topics import TOPICS, topic_name
 from streams.kafka.topics import admin_client, describe_topics
-from streams.settings import load_settings
+from streams.settings.worker import load_worker_settings
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 
 async def topics_on_broker() -> set[str]:
-    async with admin_client(load_settings()) as admin:
+    async with admin_client(load_worker_settings()) as admin:
         return set(await admin.list_topics())
 
 
@@ -81,7 +81,7 @@ def test_a_plan_for_topics_that_are_right_has_nothing_to_do(topics: str, duly: D
 
 async def keep_for_a_second(topic: str) -> None:
     """Change the retention of a topic, and return when the broker says so."""
-    settings = load_settings()
+    settings = load_worker_settings()
     changed = {"retention.ms": "1000"}
     async with admin_client(settings) as admin, asyncio.timeout(10):
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=changed)

@@ -22,7 +22,7 @@ from schemas.topics import VERDICTS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.cli.conftest import Duly
+    from tests.support.command_line import Duly
 
 GOLDEN = json.loads(
     (Path(schemas.__file__).parent / "examples/verdict/valid/failed.json").read_text()

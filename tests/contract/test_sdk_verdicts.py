@@ -10,14 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from producer_sdk import act
-from producer_sdk._capture._definition import source_of
+from producer_sdk._capture._script_source import source_of
 from producer_sdk.testing import recorded
 from streams.cli.root import app
-from streams.engine.scripts import ScriptCall
-from streams.validators.limits import Limits
-from streams.validators.sandbox import ScriptSandbox
+from streams.engine.script_calls import ScriptCall
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import ScriptSandbox
 from tests.producer_sdk.rules import REFUSED, TAKEN
-from tests.validators.corpus import CORPUS, EVENTS
+from tests.scripts.corpus import CORPUS, EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -24,19 +24,19 @@ from producer_sdk import (
     stats,
 )
 from producer_sdk import _config as sdk_config
-from producer_sdk import _fields as sdk_fields
+from producer_sdk import _node_fields as sdk_fields
 from producer_sdk import _wire as sdk_wire
-from producer_sdk._capture import _names as sdk_names
-from producer_sdk._capture._definition import MAX_SOURCE_CHARS
+from producer_sdk._capture import _outside_names as sdk_names
+from producer_sdk._capture._script_source import MAX_SOURCE_CHARS
 from producer_sdk._client import client
 from producer_sdk._counters import Counters
 from producer_sdk._guard import guard
 from producer_sdk._queue import EventQueue
-from producer_sdk._transport.kafka import KafkaTransport
-from producer_sdk._transport.overflow import Overflow
+from producer_sdk._transport.kafka_transport import KafkaTransport
+from producer_sdk._transport.overflow_report import OverflowReporter
 from producer_sdk._transport.recorder import Recorder
 from producer_sdk.testing import recorded
-from schemas.checks import TAUGHT_FIELDS
+from schemas.field_checks import TAUGHT_FIELDS
 from schemas.headers import CONTENT_TYPE, PRODUCED_AT, SDK
 from schemas.limits import (
     MAX_BRANCH_CHARS,
@@ -49,17 +49,17 @@ from schemas.limits import (
 )
 from schemas.partitioning import murmur2_partition
 from schemas.topics import EVENTS
-from schemas.v1.event import Event as EventModel
+from schemas.v1.event import EventModel
 from schemas.wire import Event, check_key, decode_event
-from streams.engine.batches import Record as StreamRecord
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.engine.scripts import ScriptCall
-from streams.settings import Settings as WorkerSettings
-from streams.validators import engine as sandbox_engine
-from streams.validators.limits import Limits
-from streams.validators.pysource import rules as sandbox_rules
-from streams.validators.sandbox import ScriptSandbox
+from streams.engine.records import Record as StreamRecord
+from streams.engine.script_calls import ScriptCall
+from streams.scripts import language as sandbox_engine
+from streams.scripts.limits import Limits
+from streams.scripts.python_source import rules as sandbox_rules
+from streams.scripts.sandbox import ScriptSandbox
+from streams.settings.kafka import KafkaSettings
 from tests.producer_sdk.rules import REFUSED, TAKEN
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
     from producer_sdk._wire import Record
-    from streams.engine.batches import Judged
 
     ScriptKind: TypeAlias = Literal["validator", "filter"]
 
@@ -234,7 +233,7 @@ def test_a_run_goes_to_the_partition_where_the_worker_expects_it(run_id: str) ->
 
 def test_the_worker_takes_the_report_of_an_overflow_and_says_nothing_of_it() -> None:
     queue = EventQueue(1, 1 << 20, Counters())
-    report = Overflow(queue, "shop")
+    report = OverflowReporter(queue, "shop")
     assert report.report() is None
     events = [decoded(record) for record in (overflow(queue, report), overflow(queue, report))]
     event = events[0]
@@ -253,14 +252,11 @@ def test_the_worker_takes_the_report_of_an_overflow_and_says_nothing_of_it() -> 
     assert events[1].run_id != event.run_id
     records = [StreamRecord(offset, item.ts, item) for offset, item in enumerate(events)]
     a_month_later = StreamRecord(2, event.ts + 30 * 86_400 * 10**9, None)
-    judging = partition.judge([*records, a_month_later])
-    with pytest.raises(StopIteration) as ended:
-        next(judging)
-    judged: Judged = ended.value.value
+    judged = partition.judge([*records, a_month_later]).judged
     assert (judged.verdicts, judged.refused) == ([], [])
 
 
-def overflow(queue: EventQueue, report: Overflow) -> Record:
+def overflow(queue: EventQueue, report: OverflowReporter) -> Record:
     """Put more into a queue for one event than there is room, and return the report of it."""
     taken = queue.take(1, 1)
     queue.settle(taken, "delivered", None)
@@ -308,10 +304,10 @@ def test_the_settings_that_worker_and_sdk_share_have_the_same_names() -> None:
         "sasl_password",
         "sasl_allow_plaintext",
     }
-    assert shared <= set(WorkerSettings.model_fields)
+    assert shared <= set(KafkaSettings.model_fields)
     variables = {item["env"] for item in sdk_config._SETTINGS.values()}
     assert {f"DULY_{name.upper()}" for name in shared} <= variables
-    mechanisms = typing.get_args(WorkerSettings.model_fields["sasl_mechanism"].annotation)
+    mechanisms = typing.get_args(KafkaSettings.model_fields["sasl_mechanism"].annotation)
     assert set(sdk_config.SASL_MECHANISMS) == set(typing.get_args(mechanisms[0]))
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from streams.cli.outcomes import ExitCode
+from streams.cli.exit_codes import ExitCode
 from streams.cli.root import app
-from tests.docs.markdown import ROOT, section
+from tests.support.markdown import ROOT, section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 import producer_sdk
 from producer_sdk.testing import recorded
 from schemas.encoding import encode_json
-from schemas.v1.event import Event
+from schemas.v1.event import EventModel
 from schemas.v1.verdict import Verdict
 from schemas.wire import decode_event
 from streams.cli.root import app
-from streams.flow_files import parse_flow
-from tests.docs.markdown import ROOT, Block, blocks, commands, languages
+from streams.flows.files import parse_flow
+from tests.support.markdown import ROOT, Block, blocks, commands, languages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def test_python_blocks_run_and_send_events_that_are_accepted(
     events = run_python(block, tmp_path, monkeypatch)
     for event in events:
         decode_event(encode_json(event))
-        Event.model_validate(event)
+        EventModel.model_validate(event)
     assert events or "producer_sdk" not in block.text
 
 
@@ -81,7 +81,7 @@ def test_yaml_blocks_are_flow_files(block: Block) -> None:
 def test_json_blocks_are_lines_of_the_wire(block: Block) -> None:
     for line in block.text.splitlines():
         content = json.loads(line)
-        model = Verdict if "verdict_id" in content else Event
+        model = Verdict if "verdict_id" in content else EventModel
         model.model_validate(content)
 
 

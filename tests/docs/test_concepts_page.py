@@ -9,7 +9,7 @@ import pytest
 
 from schemas.v1.definition import FlowOptions, NodeDefinition
 from schemas.v1.verdict import CauseKind, NodeStatus
-from tests.docs.markdown import ROOT, section
+from tests.support.markdown import ROOT, section
 
 PAGE = ROOT / "docs" / "concepts.md"
 SOURCES = [*ROOT.glob("streams/**/*.py"), *ROOT.glob("schemas/**/*.py")]
@@ -27,17 +27,23 @@ def test_every_rule_that_the_code_names_is_on_the_page() -> None:
     assert named <= set(stated)
 
 
-@pytest.mark.parametrize("model", [FlowOptions, NodeDefinition])
-def test_options_and_fields_are_there_with_their_defaults(
-    model: type[FlowOptions | NodeDefinition],
+@pytest.mark.parametrize(
+    ("model", "header"),
+    [(FlowOptions, "| option of a flow |"), (NodeDefinition, "| field of a node |")],
+)
+def test_options_and_fields_are_there_with_their_defaults_and_no_others(
+    model: type[FlowOptions | NodeDefinition], header: str
 ) -> None:
-    shown = rows(section(PAGE, "## Definitions"))
-    for name, field in model.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        written = "" if field.is_required() else str(default).lower()
-        assert shown[name] == written
+    _, _, below = section(PAGE, "## Definitions").partition(header)
+    table, _, _ = below.partition("\n\n")
+    assert rows(table) == {
+        name: ""
+        if field.is_required()
+        else str(field.get_default(call_default_factory=True)).lower()
+        for name, field in model.model_fields.items()
+    }
 
 
 def test_node_statuses_and_causes_are_all_there() -> None:
-    assert list(rows(section(PAGE, "## How a node stands"))) == [*get_args(NodeStatus)]
-    assert list(rows(section(PAGE, "## What a cause can be"))) == [*get_args(CauseKind)]
+    assert list(rows(section(PAGE, "## Node statuses"))) == [*get_args(NodeStatus)]
+    assert list(rows(section(PAGE, "## Causes"))) == [*get_args(CauseKind)]

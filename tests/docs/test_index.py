@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.docs.markdown import ROOT, links
+from tests.support.markdown import ROOT, links
 
 INDEX = ROOT / "docs" / "README.md"
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.deployment import Deployment
-from tests.e2e.flows import FLOWS
+from tests.support.deployment import Deployment
+from tests.support.flows import FLOWS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from tests.e2e.worker_process import WorkerProcess
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
+    from tests.support.worker_process import WorkerProcess
 
 
 @pytest.fixture(scope="session")

@@ -13,13 +13,13 @@ from schemas.topics import DEAD_LETTERS, EVENTS, VERDICTS
 from schemas.v1.dead_letter import DeadLetter
 from streams.errors import EXIT_BROKER
 from streams.kafka.topics import full_name
-from tests.e2e.traffic import event, now_ns, run_on, service, subscriber
-from tests.e2e.worker_process import ROOT
+from tests.support.traffic import event, now_ns, run_on, service, subscriber
+from tests.support.worker_process import ROOT
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.worker_process import WorkerProcess
+    from streams.settings.worker import WorkerSettings
+    from tests.support.deployment import Deployment
+    from tests.support.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.xdist_group("e2e-lifecycle")
 
@@ -31,7 +31,7 @@ def _whole_run(run_id: str) -> list[dict[str, Any]]:
     return [event("crate", node, run_id, start) for node in ("pack", "seal")]
 
 
-async def _let_judge(worker: WorkerProcess, settings: Settings) -> list[dict[str, Any]]:
+async def _let_judge(worker: WorkerProcess, settings: WorkerSettings) -> list[dict[str, Any]]:
     """Have runs and a record that is no event judged; return the verdicts."""
     runs = [run_on(0, f"crate-{number}", settings) for number in range(RUNS)]
     worker.start()
@@ -45,7 +45,7 @@ async def _let_judge(worker: WorkerProcess, settings: Settings) -> list[dict[str
     return verdicts
 
 
-async def _plant_faults(verdict: dict[str, Any], settings: Settings) -> None:
+async def _plant_faults(verdict: dict[str, Any], settings: WorkerSettings) -> None:
     """Leave an event unjudged, say a verdict otherwise, one of nothing, and a false dead letter."""
     otherwise = verdict | {"status": "failed"}
     of_nothing = verdict | {

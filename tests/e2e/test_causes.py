@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 import pytest
 
+from schemas.units import NS_PER_MS
 from schemas.v1.verdict import CauseKind, Verdict
-from tests.e2e.traffic import NS_PER_MS, event, now_ns, service, subscriber
+from tests.support.traffic import event, now_ns, service, subscriber
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.worker_process import WorkerProcess
+    from tests.support.deployment import Deployment
+    from tests.support.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.xdist_group("e2e-shop")
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.load import Load
-from tests.e2e.traffic import service, subscriber
+from tests.support.load import Load
+from tests.support.traffic import service, subscriber
 
 if TYPE_CHECKING:
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.traffic import Subscriber
-    from tests.e2e.worker_process import WorkerProcess
+    from tests.support.deployment import Deployment
+    from tests.support.traffic import Subscriber
+    from tests.support.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.xdist_group("e2e-crashes"), pytest.mark.slow, pytest.mark.timeout(240)]
 

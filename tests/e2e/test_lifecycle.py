@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.deployment import PARTITIONS
-from tests.e2e.traffic import NS_PER_MS, event, now_ns, run_on, service, subscriber
+from schemas.units import NS_PER_MS
+from tests.support.deployment import PARTITIONS
+from tests.support.traffic import event, now_ns, run_on, service, subscriber
 
 if TYPE_CHECKING:
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.worker_process import WorkerProcess
+    from tests.support.deployment import Deployment
+    from tests.support.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.xdist_group("e2e-lifecycle")
 

@@ -12,13 +12,13 @@ import producer_sdk
 from producer_sdk import NodeCondition
 from schemas.partitioning import murmur2_partition
 from schemas.v1.dead_letter import DeadLetter
-from tests.e2e.deployment import PARTITIONS
-from tests.e2e.traffic import dead_letters, event, now_ns, run_on, service, subscriber
+from tests.support.deployment import PARTITIONS
+from tests.support.traffic import dead_letters, event, now_ns, run_on, service, subscriber
 
 if TYPE_CHECKING:
-    from tests.e2e.deployment import Deployment
-    from tests.e2e.traffic import Service, Subscriber
-    from tests.e2e.worker_process import WorkerProcess
+    from tests.support.deployment import Deployment
+    from tests.support.traffic import Service, Subscriber
+    from tests.support.worker_process import WorkerProcess
 
 pytestmark = pytest.mark.xdist_group("e2e-shop")
 
@@ -96,6 +96,8 @@ async def test_deadlines_fire_in_the_silence_after_a_transaction(shop: Shop):
             await sender.producer.begin_transaction()
             for run_id in run_ids:
                 await sender.send(*_paid(run_id))
+            if outcome == "abort":  # what would keep the deadlines, had it happened
+                await sender.send(*(event("shop", "ship", run_id, now_ns()) for run_id in kept))
             await getattr(sender.producer, f"{outcome}_transaction")()
         verdicts = [await reader.verdict_of(run_id) for run_id in kept]
 

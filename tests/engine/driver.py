@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from schemas.ids import state_key
+from schemas.units import NS_PER_MS
 from schemas.wire import Event, decode_event
-from streams.engine.batches import Judged, Record
-from streams.engine.deadlines import MS, ceil_ms
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from streams.engine.partition import Partition
-from streams.engine.scripts import ScriptAnswer, ScriptCall
-from streams.engine.state import decode_run
-from streams.engine.verdicts import Decision, decide, state_verdict
-from streams.engine.window import closes_at
+from streams.engine.records import Judged, Record
+from streams.engine.rules.verdicts import Decision, build_verdict, decision_at
+from streams.engine.run.codec import decode_run
+from streams.engine.run.timers import ceil_ms
+from streams.engine.run.window import closes_at
+from streams.engine.script_calls import ScriptAnswer, ScriptCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from streams.engine.runs import Run
+    from streams.engine.run.run import Run
 
 START_MS = 1_750_000_000_000
 """The zero of all instants in the tests: 2025-06-15 15:06:40 UTC."""
-START_NS = START_MS * MS
+START_NS = START_MS * NS_PER_MS
 
 Verdict = dict[str, Any]
 
@@ -46,7 +47,7 @@ def event(
         "node": node,
         "run_id": run,
         "type": "act",
-        "ts": START_NS + at * MS,
+        "ts": START_NS + at * NS_PER_MS,
         "data": fields.pop("data", {}),
         **fields,
     }
@@ -110,7 +111,7 @@ class Log:
         for definition in definitions:
             self.definitions.publish(definition)
         self.partition = Partition("events", 0, self.definitions)
-        self.clock_ns = 0
+        self.stream_time_ns = 0
         self.script = script
         self.verdicts: list[Verdict] = []
         self.judged: list[Judged] = []
@@ -119,24 +120,23 @@ class Log:
 
     def record(self, at: int, event: Event | None = None) -> Record:
         """Return the next record of the log, written `at` ms after the start."""
-        return Record(next(self._offsets), START_NS + at * MS, event)
+        return Record(next(self._offsets), START_NS + at * NS_PER_MS, event)
 
     def judge(self, records: Sequence[Record]) -> list[Verdict]:
         """Judge a batch and return the verdicts that it made."""
-        self.clock_ns = max([self.clock_ns, *(record.timestamp_ns for record in records)])
-        judging = self.partition.judge(records)
-        try:
-            calls = next(judging)
-            while True:
-                self.calls += calls
-                calls = judging.send([self.script(call) for call in calls])
-        except StopIteration as done:
-            return self._note(done.value)
+        self.stream_time_ns = max(
+            [self.stream_time_ns, *(record.timestamp_ns for record in records)]
+        )
+        judgement = self.partition.judge(records)
+        while judgement.calls:
+            self.calls += judgement.calls
+            judgement.answer([self.script(call) for call in judgement.calls])
+        return self._note(judgement.judged)
 
     def _note(self, judged: Judged) -> list[Verdict]:
         self.judged.append(judged)
         for key, value in judged.learned:
-            self.definitions.add(key, value, self.clock_ns)
+            self.definitions.add(key, value, self.stream_time_ns)
         said = [orjson.loads(verdict.value) for verdict in judged.verdicts]
         self.verdicts += said
         return said
@@ -146,7 +146,7 @@ class Log:
         said: list[Verdict] = []
         for one in events:
             # Whole milliseconds, as the timestamps of records are.
-            happened = max(ceil_ms(one.ts), self.clock_ns) // MS - START_MS
+            happened = max(ceil_ms(one.ts), self.stream_time_ns) // NS_PER_MS - START_MS
             said += self.judge([self.record(happened if at is None else at, one)])
         return said
 
@@ -158,7 +158,7 @@ class Log:
         """Let a clock record arrive whenever something is due, until nothing is (or until then)."""
         said: list[Verdict] = []
         while (due_ns := self.partition.next_due_ns()) is not None:
-            at = due_ns // MS - START_MS
+            at = due_ns // NS_PER_MS - START_MS
             if until is not None and at > until:
                 break
             said += self.clock(at)
@@ -183,11 +183,11 @@ class Log:
         """Return how a run stands when all time has passed, whether or not that was news."""
         key = state_key(flow, run)
         copy = decode_run(key, self.stored()[key], self.definitions)
-        now = max(self.clock_ns, closes_at(copy))
-        decision = decide(copy, now)
+        now = max(self.stream_time_ns, closes_at(copy))
+        decision = decision_at(copy, now)
         # An undecided run has node statuses too; that it is undecided is told by `status`.
         shown = Decision(decision.status or "passed", decision.causes, decision.absent)
-        verdict = state_verdict(copy, shown, now, "event", ("events", 0, 0))
+        verdict = build_verdict(copy, shown, now, "event", ("events", 0, 0))
         return End(decision.status, sorted(causes(verdict)), statuses(verdict))
 
     @property
@@ -198,7 +198,7 @@ class Log:
 
 def decided(verdict: Verdict) -> float:
     """Return when a verdict was decided, in ms after the start."""
-    return (verdict["decided_at_ns"] - START_NS) / MS
+    return (verdict["decided_at_ns"] - START_NS) / NS_PER_MS
 
 
 def cause(verdict: Verdict, node: str, kind: str | None = None) -> dict[str, Any]:

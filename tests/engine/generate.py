@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from schemas.units import NS_PER_MS
 from tests.engine.driver import START_NS, event, python, timeout
 
 if TYPE_CHECKING:
     from schemas.wire import Event
 
-MS = 1_000_000
 
 FILTERS = (
     "True",
@@ -63,7 +63,7 @@ def flows(draw: st.DrawFn, *, scripts: bool = True) -> dict[str, Any]:
         "window_ms": draw(st.sampled_from((20, 50, 1_000))),
         "max_open_ms": draw(st.sampled_from((100_000_000, 100_000_000, 80))),
         "settle_ms": draw(st.sampled_from((5, 40))),
-        "retention_ms": 10_000_000_000,
+        "forget_after_ms": 10_000_000_000,
         "closed": rarely(draw),
     }
     return {"flow": "f", "options": options, "nodes": nodes}
@@ -108,7 +108,7 @@ def events(
         fields["stamped"] = "flush"
     if rarely(draw) and draw(st.booleans()):
         fields["filter"] = False
-    ts = START_NS + (arrival - draw(st.sampled_from(DELAYS_MS))) * MS
+    ts = START_NS + (arrival - draw(st.sampled_from(DELAYS_MS))) * NS_PER_MS
     return event(
         draw(st.sampled_from(nodes)),
         id=f"e{draw(st.integers(0, 9))}-{number}",

@@ -1,7 +1,7 @@
-"""A second reading of the law, for flows that operators published: slow, and from scratch at every instant.
+"""A second implementation of the rules, for published flows: slow, and from scratch at every instant.
 
-It shares no code with the engine. It keeps the events that came and, beside them, only what the law
-says has a history: since when an event counts, since when a deadline has its value, which outages
+It shares no code with the engine. It keeps the events that came and, beside them, only what the rules
+say has a history: since when an event counts, since when a deadline has its value, which outages
 there were, and what was said last. Everything else is computed anew whenever it is asked for.
 Instants are milliseconds here, but for `ts`, which is nanoseconds as on the wire.
 """
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
-from streams.engine.scripts import ScriptCall
+from schemas.units import NS_PER_MS
+from streams.engine.script_calls import ScriptCall
 from tests.engine.driver import START_NS, evaluate
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from schemas.wire import Event
 
-MS = 1_000_000
 STAMPED_MS = 6_000
 OUTAGE_MS, OUTAGE_GRACE_MS = 2_000, 10_000
 Causes = frozenset[tuple[str, str]]
@@ -193,7 +193,7 @@ class Oracle:
     def _tolerance(self, one: Came, dep: Came) -> int:
         tolerance = self.options["clock_tolerance_ms"]
         stamped = one.event.stamped or dep.event.stamped
-        return (max(tolerance, STAMPED_MS) if stamped else tolerance) * MS
+        return (max(tolerance, STAMPED_MS) if stamped else tolerance) * NS_PER_MS
 
     def _in_order(self, one: Came, dep: str) -> bool:
         return any(c.ts <= one.ts + self._tolerance(one, c) for c in self._counted(dep))
@@ -276,7 +276,7 @@ class Oracle:
             value = self._deadline(node)
             if value is not None:
                 same = node in known and known[node][0] == value
-                at = known[node][1] if same else max(value, self.clock * MS + START_NS)
+                at = known[node][1] if same else max(value, self.clock * NS_PER_MS + START_NS)
                 self.deadlines[node] = (value, at)
 
     def _timeout_ms(self, node: str) -> int:
@@ -292,7 +292,7 @@ class Oracle:
             base = self._first()
         if base is None or not self._timeout_ms(node):
             return None
-        return base.ts + (self._timeout_ms(node) + STAMPED_MS * base.event.stamped) * MS
+        return base.ts + (self._timeout_ms(node) + STAMPED_MS * base.event.stamped) * NS_PER_MS
 
     def _latest(self, events: list[Came]) -> Came | None:
         return max(events, key=lambda c: c.ts, default=None)
@@ -311,7 +311,7 @@ class Oracle:
             if errors or node not in self.deadlines or None in together:
                 continue
             last = max(d[1] for d in together if d is not None)
-            found[node] = self._moved(-(-(last - START_NS) // MS) + grace)
+            found[node] = self._moved(-(-(last - START_NS) // NS_PER_MS) + grace)
         return found
 
     # -- the window ----------------------------------------------------------------------------------------------------
@@ -369,7 +369,8 @@ class Oracle:
         return any(
             one.ts
             > base.ts
-            + (self._timeout_ms(node) + STAMPED_MS * (one.event.stamped or base.event.stamped)) * MS
+            + (self._timeout_ms(node) + STAMPED_MS * (one.event.stamped or base.event.stamped))
+            * NS_PER_MS
             for one, base in earliest.values()
         )
 

@@ -1,33 +1,51 @@
-"""Stored runs as an earlier release wrote them, and what it read in them.
+"""Stored runs and definition records as an earlier release wrote them, and what it read in them.
 
     python -m tests.engine.recorded
 
 records every kind of run that a state can hold, by today's encoder, in a file that bears the number
-of its format. Do it once for each new format and commit the file: it stands for the changelogs of
-those who run that release. A file that is there is never written again.
+of its format, and every kind of definition record in another. Do it once for each new format and
+commit the files: they stand for the changelogs and definitions topics of those who run that
+release. What is recorded is never written again; a kind that a file lacks is added to it.
 """
 
 from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from schemas.encoding import encode_json
 from schemas.ids import state_key
-from streams.engine.state import FORMAT, read_header
-from tests.engine.driver import Log, Verdict, event, flow, python, timeout
+from streams.engine.definitions.definition import published_version
+from streams.engine.definitions.history import DAY_NS
+from streams.engine.definitions.registry import Definitions
+from streams.engine.run.codec import FORMAT, read_header
+from tests.engine.driver import START_NS, Log, Verdict, event, flow, python, timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOLDER = Path(__file__).parent / "recorded_states"
+DEFINITIONS = FOLDER / f"definitions-{FORMAT}.json"
+REMEMBERED = "forget_after_ms"
+"""The option that says how long a closed run is remembered."""
 FIRST_OFFSET = 1_000
 """Of what comes after the recording; far behind all that the stored runs have seen."""
 
 Recording = dict[str, Any]
+Kept = tuple[str, str, int]
+"""A record of the definitions topic: key, value, timestamp in ns."""
+
+
+def published_record(definition: dict[str, Any]) -> Kept:
+    """Return the record with which `duly flow apply` publishes a definition."""
+    version = published_version(definition)
+    record: dict[str, Any] = {"v": 1, "kind": "published", "version": version, "options": {}}
+    return f"{definition['flow']}@{version}", encode_json(record | definition).decode(), 0
 
 
 class RecordedLog(Log):
@@ -35,12 +53,12 @@ class RecordedLog(Log):
 
     def __init__(self, *definitions: dict[str, Any]) -> None:
         super().__init__(*definitions)
-        self.published = definitions
-        self.learned: list[tuple[str, str, int]] = []
+        self.published = [published_record(definition) for definition in definitions]
+        self.learned: list[Kept] = []
 
     def _note(self, judged: Any) -> list[Verdict]:
         self.learned += [
-            (key.decode(), value.decode(), self.clock_ns) for key, value in judged.learned
+            (key.decode(), value.decode(), self.stream_time_ns) for key, value in judged.learned
         ]
         return super()._note(judged)
 
@@ -230,8 +248,8 @@ def a_clock_ran_ahead() -> RecordedLog:
 
 
 @kind
-def late() -> RecordedLog:
-    """Its first event is older than retention: the run may have been forgotten (R21)."""
+def reopened() -> RecordedLog:
+    """Its first event is older than `forget_after_ms`: the run may have been forgotten (R21)."""
     log = RecordedLog(flow("a", "b"))
     log.come(event("a", 0), at=4_000_000)
     return log
@@ -300,6 +318,99 @@ def beside_a_trigger() -> RecordedLog:
     return log
 
 
+@kind
+def remembered_for_longer() -> RecordedLog:
+    """Its flow states how long a closed run is remembered."""
+    options: dict[str, Any] = {REMEMBERED: 10_000_000}
+    log = RecordedLog(flow("a", "b", "c", **options))
+    log.come(event("a", 0, id="first"))
+    log.run_on(900_000)
+    return log
+
+
+@kind
+def taught_how_long_to_remember() -> RecordedLog:
+    """Its own event stated how long a closed run is remembered."""
+    log = RecordedLog(flow("a", "b", "d"))
+    log.come(event("a", 0, options={REMEMBERED: 10_000_000}))
+    log.run_on(900_000)
+    return log
+
+
+@kind
+def pinned_to_what_runs_learned_of_remembering() -> RecordedLog:
+    """An earlier run stated it: a snapshot holds it, and the run is pinned to that."""
+    log = RecordedLog(flow("a", "b"))
+    log.come(event("a", 0, options={REMEMBERED: 10_000_000}), event("a", 5_000, run="r2"))
+    log.run_on(905_000)
+    return log
+
+
+DEFINITION_KINDS: dict[str, Callable[[], Kept]] = {}
+"""What makes each kind of definition record that states options, by its name."""
+
+
+def definition_kind(make: Callable[[], Kept]) -> Callable[[], Kept]:
+    """Note what makes a kind of definition record."""
+    DEFINITION_KINDS[make.__name__] = make
+    return make
+
+
+def _kept(record: tuple[bytes, bytes | None] | None, timestamp_ns: int = START_NS) -> Kept:
+    assert record is not None
+    key, value = record
+    return key.decode(), (value or b"").decode(), timestamp_ns
+
+
+@definition_kind
+def published() -> Kept:
+    """By an operator, who stated every option."""
+    options: dict[str, Any] = {"closed": True, "window_ms": 60_000, REMEMBERED: 7_000}
+    return published_record(flow("a", "b", **options))
+
+
+@definition_kind
+def learned_with_an_event() -> Kept:
+    """A node that an event taught, with options."""
+    options = {"settle_ms": 9, REMEMBERED: 7_000}
+    return _kept(Definitions().offer("f", "a", {"required": False}, options, START_NS))
+
+
+@definition_kind
+def learned_and_said_again() -> Kept:
+    """The same, a day later, as upkeep writes it."""
+    definitions = Definitions()
+    key, value, _ = learned_with_an_event()
+    definitions.add(key.encode(), value.encode(), START_NS)
+    later_ns = START_NS + 2 * DAY_NS
+    definitions.at("f", later_ns)
+    (record,) = definitions.upkeep({"f": {"a"}}, log_kept_ns=DAY_NS)
+    return _kept(record, later_ns)
+
+
+@definition_kind
+def snapshot() -> Kept:
+    """What was published and what was learned, for the runs that are pinned to it."""
+    definitions = Definitions()
+    for key, value, _ in (published(), learned_with_an_event()):
+        definitions.add(key.encode(), value.encode(), START_NS)
+    return _kept(definitions.snapshot(definitions.newest("f")))
+
+
+def definition_reading(kept: Kept) -> Recording:
+    """Return what today's code reads in a definition record."""
+    key, value, timestamp_ns = kept
+    definitions = Definitions()
+    definitions.add(key.encode(), value.encode(), timestamp_ns)
+    _, _, version = key.partition("@")
+    read = definitions.version("f", version) if version else definitions.newest("f")
+    return {
+        "version": version or None,
+        "options": asdict(read.options),
+        "nodes": {node.id: dict(node.given) for node in read.nodes.values()},
+    }
+
+
 def record(log: RecordedLog) -> Recording:
     """Return the run that came last in a log, as it is stored, with all that is read in it."""
     key, stored = list(log.stored().items())[-1]
@@ -314,19 +425,26 @@ def record(log: RecordedLog) -> Recording:
     return recording | reading(recording)
 
 
+def definitions_of(recording: Recording) -> Definitions:
+    """Return the registry of the definition records beside a recorded run."""
+    definitions = Definitions()
+    for key, value, timestamp_ns in (*recording["published"], *recording["learned"]):
+        definitions.add(key.encode(), value.encode(), timestamp_ns)
+    return definitions
+
+
 def reading(recording: Recording) -> Recording:
     """Return what today's code reads in a recording, and what it says when the run goes on.
 
     Every node sends one more event, and then all time passes.
     """
-    log = Log(*recording["published"])
-    for key, value, timestamp_ns in recording["learned"]:
-        log.definitions.add(key.encode(), value.encode(), timestamp_ns)
+    log = Log()
+    log.definitions = definitions_of(recording)
     flow_name, run_id = recording["flow"], recording["run_id"]
     stored = recording["stored"].encode()
     header = read_header(stored)
     log.restart({state_key(flow_name, run_id): stored})
-    log.clock_ns = header.touched_at
+    log.stream_time_ns = header.touched_at
     log._offsets = itertools.count(FIRST_OFFSET)  # pyright: ignore[reportPrivateUsage]
     end = log.end(flow_name, run_id)
     for node in end.nodes:
@@ -336,15 +454,27 @@ def reading(recording: Recording) -> Recording:
 
 
 def main() -> int:
-    """Record what the encoder of this release writes; return the exit code."""
-    file = FOLDER / f"format-{FORMAT}.json"
-    if file.exists():
-        sys.stderr.write(f"{file} is there already: it stands for what was released\n")
-        return 1
+    """Record what this release writes of every kind that is not recorded; return the exit code."""
     FOLDER.mkdir(exist_ok=True)
-    recorded = {name: record(make()) for name, make in KINDS.items()}
-    file.write_bytes(orjson.dumps(recorded, option=orjson.OPT_INDENT_2) + b"\n")
+    states = FOLDER / f"format-{FORMAT}.json"
+    recorded = _recorded(states)
+    recorded |= {name: record(make()) for name, make in KINDS.items() if name not in recorded}
+    _write(states, recorded)
+    recorded = _recorded(DEFINITIONS)
+    for name, make in DEFINITION_KINDS.items():
+        if name not in recorded:
+            kept = make()
+            recorded[name] = {"kept": kept, "read": definition_reading(kept)}
+    _write(DEFINITIONS, recorded)
     return 0
+
+
+def _recorded(file: Path) -> dict[str, Recording]:
+    return orjson.loads(file.read_bytes()) if file.exists() else {}
+
+
+def _write(file: Path, recorded: dict[str, Recording]) -> None:
+    file.write_bytes(orjson.dumps(recorded, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 if __name__ == "__main__":

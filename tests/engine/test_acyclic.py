@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 
 from schemas.wire import Event
-from streams.engine.runs import Deadline, Entry, Occurrences, Run, Said, ScriptResult
+from streams.engine.run.entries import Entry, NodeEvents, ScriptResult
+from streams.engine.run.run import Deadline, LastVerdict, Run
 from tests.engine.driver import Log, event
-from tests.engine.test_plain import cases
+from tests.engine.test_fast_path import cases
 
 if TYPE_CHECKING:
     from tests.engine.generate import Arrival
 
-KEPT = (Run, Occurrences, Entry, Event, Deadline, Said, ScriptResult)
+KEPT = (Run, NodeEvents, Entry, Event, Deadline, LastVerdict, ScriptResult)
 """What a run is made of; the others are on their way and nobody refers to them."""
 CONTAINERS = (dict, list, tuple, frozenset, set)
 

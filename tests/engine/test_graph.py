@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.engine.graph import dependants, descendants, find_cycle, topological_order
+from streams.engine.definitions.graph import dependants, descendants, find_cycle, topological_order
 
 DIAMOND = {"d": ("b", "c"), "b": ("a",), "c": ("a",), "a": ()}
 

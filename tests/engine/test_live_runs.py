@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 
-from streams.engine import partition
+from streams.engine import partition, run_in_batch
 from tests.engine.driver import Log, event, flow
-from tests.engine.test_plain import Told, cases
+from tests.engine.test_fast_path import Told, cases
 
 if TYPE_CHECKING:
     from tests.engine.generate import Arrival
@@ -40,10 +40,10 @@ def test_R15_whether_a_run_is_an_object_or_stored_changes_nothing(
 ):
     """Verdicts, stored runs, due instants and questions are the same if each is read anew every time."""
     definition, arrivals = case
-    at_hand = Told(definition, arrivals, partition.take_plainly)
+    at_hand = Told(definition, arrivals, run_in_batch.take_on_fast_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(partition.Partition, "_keep", _keep_nothing)
-        stored = Told(definition, arrivals, partition.take_plainly)
+        stored = Told(definition, arrivals, run_in_batch.take_on_fast_path)
     assert at_hand.verdicts == stored.verdicts
     assert at_hand.stored == stored.stored
     assert at_hand.due == stored.due

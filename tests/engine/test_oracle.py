@@ -1,4 +1,4 @@
-"""The engine and a second reading of the law say the same of any flow and any log."""
+"""The engine and a second implementation of the rules agree on any flow and any log."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def engine_says(definition: dict[str, Any], arrivals: list[Arrival]) -> list[Sta
 
 
 def oracle_says(definition: dict[str, Any], arrivals: list[Arrival]) -> list[Statement]:
-    """The same, by the law alone."""
+    """The same, by the rules alone."""
     oracle = Oracle(definition)
     for arrival in arrivals:
         oracle.read(*arrival)

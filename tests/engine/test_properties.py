@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.wire import Event
-    from streams.engine.batches import Record
+    from streams.engine.records import Record
 
 
 class Case(NamedTuple):
@@ -138,7 +138,7 @@ def test_R12_a_run_never_passes_on_what_nobody_judged(case: Case):
         else:
             assert found & {"missing", "unreached"}
             assert causes == []
-            assert verdict["closed"] is True
+            assert verdict["window_closed"] is True
 
 
 @given(cases(OUTAGE_STEPS_MS, runs="rst"))

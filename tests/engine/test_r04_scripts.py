@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from streams.engine.scripts import ScriptAnswer, ScriptCall
+from streams.engine.script_calls import ScriptAnswer, ScriptCall
 from tests.engine.driver import (
     START_NS,
     Log,
@@ -401,7 +401,7 @@ def test_R6_a_verdict_that_rests_on_a_limit_says_so(field: str):
     log = Log(flow("a", {"id": "b", "dep_ids": ["a"], field: python("True")}), script=over_limit)
     log.come(event("a", 0), event("b", 1))
     assert summary(log.verdicts) == [f"1 failed b {field}_error"]
-    assert log.last["limit"] is True
+    assert log.last["script_limit"] is True
     assert "more than 50 ms" in cause(log.last, "b")["message"]
 
 
@@ -409,7 +409,7 @@ def test_R6_a_verdict_that_rests_on_no_limit_does_not():
     """An honest False is not a limit."""
     log = Log(flow("a", validated("1 == 2")), script=over_limit)
     log.come(event("a", 0), event("b", 1))
-    assert log.last["limit"] is False
+    assert log.last["script_limit"] is False
 
 
 def test_R6_a_script_that_does_not_compile_is_a_definition_cause():

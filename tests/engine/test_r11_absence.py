@@ -25,7 +25,7 @@ DAY = 86_400_000
 
 def removed_at(log: Log) -> int:
     """The latest instant, in ms, at which a run's state was removed, found by clock records."""
-    at = (log.clock_ns - START_NS) // 1_000_000
+    at = (log.stream_time_ns - START_NS) // 1_000_000
     while log.partition.runs:
         at += 100
         log.clock(at)
@@ -41,7 +41,7 @@ def test_R11_the_window_closes_after_the_last_event():
     log.come(event("a", 0), event("a", 500_000))
     assert log.clock(500_000 + WINDOW - 1) == []
     assert summary(log.clock(500_000 + WINDOW)) == ["1 incomplete b missing"]
-    assert (log.last["trigger"], log.last["closed"]) == ("window", True)
+    assert (log.last["trigger"], log.last["window_closed"]) == ("window", True)
     assert decided(log.last) == 500_000 + WINDOW
 
 
@@ -63,7 +63,7 @@ def test_R11_the_window_is_an_option_of_the_flow():
 def test_R11_unknown_events_extend_the_window():
     """An event of a node that a closed flow does not know is life all the same."""
     for second, gone in ((event("x", 500), 1_500), (event("a", 0), 1_000)):
-        log = Log(flow("a", "b", closed=True, window_ms=1_000, retention_ms=0))
+        log = Log(flow("a", "b", closed=True, window_ms=1_000, forget_after_ms=0))
         log.come(event("a", 0))
         log.come(second, at=500)
         assert removed_at(log) == gone
@@ -78,7 +78,7 @@ def test_R11_a_pending_deadline_keeps_the_window_open():
     log.run_on()
     assert summary(log.verdicts) == ["1 failed b timeout"]
     assert decided(log.last) == 2 * WINDOW + 1_000
-    assert log.last["closed"] is True
+    assert log.last["window_closed"] is True
 
 
 def test_R11_a_pending_grace_keeps_the_window_open():
@@ -118,7 +118,7 @@ def test_R11_no_event_opens_it_again_after_max_open():
         "1 incomplete b missing c unreached",
         "2 incomplete c missing",
     ]
-    assert log.last["closed"] is True
+    assert log.last["window_closed"] is True
     assert summary(log.come(event("c", 2_200))) == ["3 passed"]
 
 
@@ -253,7 +253,7 @@ def test_R11_what_is_owed_is_read_early():
     log = Log(flow("a", "b", {"id": "c", "required": False}, {"id": "d", "dep_ids": ["c"]}))
     log.come(event("a", 0), event("b", 1))
     assert summary(log.verdicts) == ["1 passed"]
-    assert log.last["closed"] is False
+    assert log.last["window_closed"] is False
 
 
 def test_R11_an_optional_event_can_make_its_followers_owed():

@@ -42,7 +42,11 @@ def test_R12_a_run_passes_at_once():
     log = Log(ABC)
     log.come(event("a", 0), event("b", 1), event("c", 2))
     assert summary(log.verdicts) == ["1 passed"]
-    assert (decided(log.last), log.last["trigger"], log.last["closed"]) == (2, "event", False)
+    assert (decided(log.last), log.last["trigger"], log.last["window_closed"]) == (
+        2,
+        "event",
+        False,
+    )
 
 
 def test_R12_a_run_is_incomplete_at_the_close_only():
@@ -248,7 +252,7 @@ def test_R16_the_id_is_a_function_of_flow_run_opening_and_revision():
 
 
 def test_R16_opened_at_is_the_timestamp_of_the_record_that_opened_the_run():
-    """Not the stream clock, which a worker that has just started may know less of."""
+    """Not the stream time, which a worker that has just started may know less of."""
     log = Log(flow("a"))
     log.clock(500)
     log.come(event("a", 0), at=400)

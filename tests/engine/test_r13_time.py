@@ -1,4 +1,4 @@
-"""R13 stream clock, R27 outage: time is what the log says, and an outage is nobody's lateness."""
+"""R13 stream time, R27 outage: time is what the log says, and an outage is nobody's lateness."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ import pytest
 
 from schemas.errors import InvalidDefinition
 from schemas.v1.definition_record import DefinitionRecord
-from streams.engine.definitions import SETTLED_NS, Definitions, published_version
-from streams.engine.timeline import DAY_NS
+from streams.engine.definitions.definition import published_version
+from streams.engine.definitions.history import DAY_NS
+from streams.engine.definitions.registry import SETTLED_NS, Definitions
 from tests.engine.driver import START_NS, flow
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def learned_at(definitions: Definitions, days: float) -> set[str]:
 
 
 def upkeep(definitions: Definitions, days: float, *seen: str) -> Records:
-    """Let the stream clock come to a day, and return what is due then."""
+    """Let the stream time come to a day, and return what is due then."""
     learned_at(definitions, days)
     wanted = definitions.unseen()
     return definitions.upkeep(

@@ -1,4 +1,4 @@
-"""R14 learned flows, and what the law says of definitions that come with events."""
+"""R14 learned flows, and definitions that come with events (R18)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from schemas.v1.definition_record import DefinitionRecord
-from streams.engine.definitions import Definitions
+from streams.engine.definitions.registry import Definitions
 from tests.engine.driver import (
     START_NS,
     Log,

@@ -9,7 +9,10 @@ import pytest
 
 from schemas.errors import InvalidDefinition
 from schemas.ids import definition_version
-from streams.engine.definitions import Definitions, check_definition, published_version
+from schemas.units import NS_PER_MS
+from streams.engine.definitions.checks import check_definition
+from streams.engine.definitions.definition import published_version
+from streams.engine.definitions.registry import Definitions
 from tests.engine.driver import (
     START_NS,
     Log,
@@ -24,7 +27,6 @@ from tests.engine.driver import (
     timeout,
 )
 
-MS = 1_000_000
 ONE = flow("a")
 TWO = flow("a", "b")
 
@@ -33,7 +35,7 @@ def publish(log: Log, definition: dict[str, Any], at: int) -> None:
     """Let a published definition stand in the definitions topic from `at` ms on."""
     version = published_version(definition)
     record = {"v": 1, "kind": "published", "version": version, **definition}
-    log.definitions.add(f"f@{version}".encode(), orjson.dumps(record), START_NS + at * MS)
+    log.definitions.add(f"f@{version}".encode(), orjson.dumps(record), START_NS + at * NS_PER_MS)
 
 
 # -- R17 ----------------------------------------------------------------------------------------
@@ -109,9 +111,9 @@ def test_R17_a_run_can_be_opened_once_the_reader_has_confirmed():
     """A worker whose reader has not read as far as 2 s before the opening waits."""
     definitions = Definitions()
     assert not definitions.can_open(START_NS)
-    definitions.confirmed_until(START_NS - 2_000 * MS - 1)
+    definitions.confirmed_until(START_NS - 2_000 * NS_PER_MS - 1)
     assert not definitions.can_open(START_NS)
-    definitions.confirmed_until(START_NS - 2_000 * MS)
+    definitions.confirmed_until(START_NS - 2_000 * NS_PER_MS)
     assert definitions.can_open(START_NS)
     definitions.confirmed_until(0)
     assert definitions.can_open(START_NS)
@@ -138,11 +140,11 @@ def test_R17_a_merged_version_is_kept_for_the_runs_that_are_pinned_to_it():
         if orjson.loads(value)["kind"] == "snapshot"
     ]
     assert [key.decode() for key, _ in snapshots] == [
-        f"f@{log.definitions.at('f', START_NS + 10_000 * MS).version}"
+        f"f@{log.definitions.at('f', START_NS + 10_000 * NS_PER_MS).version}"
     ]
     log.definitions = Definitions()
     for key, value in snapshots:
-        log.definitions.add(key, value, START_NS + 90_000 * MS)
+        log.definitions.add(key, value, START_NS + 90_000 * NS_PER_MS)
     log.restart({key: value for key, value in state.items() if key.endswith(b"r2")})
     log.come(event("b", 11_000, run="r2"))
     assert summary(log.verdicts) == ["1 passed"]

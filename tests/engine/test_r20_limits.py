@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from schemas.ids import state_key, verdict_id
-from streams.engine.scripts import ScriptAnswer
+from streams.engine.script_calls import ScriptAnswer
 from tests.engine.driver import (
     START_NS,
     Log,
@@ -74,7 +74,7 @@ def test_R20_a_refused_event_counts_for_nothing():
 
 def test_R20_a_refused_event_extends_nothing():
     """The window runs from the last event that was accepted."""
-    options: dict[str, Any] = {"max_events_per_run": 1, "window_ms": 1_000, "retention_ms": 0}
+    options: dict[str, Any] = {"max_events_per_run": 1, "window_ms": 1_000, "forget_after_ms": 0}
     log = Log(flow("a", "b", **options))
     log.come(event("a", 0), event("b", 900))
     assert KEY in log.partition.runs
@@ -174,7 +174,7 @@ def test_R20_a_run_has_room_for_what_its_limit_says():
 
 
 def test_R21_a_run_is_forgotten_after_retention():
-    """`retention_ms` after its window closed its state is removed, from the table and the changelog."""
+    """`forget_after_ms` after its window closed its state is removed, from the table and the changelog."""
     log = Log(flow("a"))
     log.come(event("a", 0))
     log.clock(WINDOW + HOUR - 1)
@@ -187,7 +187,7 @@ def test_R21_a_run_is_forgotten_after_retention():
 def test_R21_an_open_run_is_never_forgotten():
     """A deadline beyond any retention is kept."""
     node = {"id": "b", "dep_ids": ["a"], "conditions": timeout(24 * HOUR)}
-    log = Log(flow("a", node, retention_ms=0, window_ms=0))
+    log = Log(flow("a", node, forget_after_ms=0, window_ms=0))
     log.come(event("a", 0))
     log.clock(23 * HOUR)
     assert KEY in log.partition.runs
@@ -215,7 +215,7 @@ def test_R21_within_retention_a_run_is_corrected():
     log.run_on()
     log.come(event("b", WINDOW + HOUR - 1))
     assert summary(log.verdicts) == ["1 incomplete b missing", "2 passed"]
-    assert [v["late"] for v in log.verdicts] == [False, False]
+    assert [v["reopened"] for v in log.verdicts] == [False, False]
 
 
 def test_R21_after_retention_an_event_opens_a_new_run():
@@ -228,14 +228,14 @@ def test_R21_after_retention_an_event_opens_a_new_run():
     assert log.last["verdict_id"] != log.verdicts[0]["verdict_id"]
 
 
-@pytest.mark.parametrize(("behind_ms", "late"), [(HOUR, False), (HOUR + 1, True)])
-def test_R21_a_run_opened_by_an_old_event_is_late(behind_ms: int, late: bool):
+@pytest.mark.parametrize(("behind_ms", "reopened"), [(HOUR, False), (HOUR + 1, True)])
+def test_R21_a_run_opened_by_an_old_event_is_reopened(behind_ms: int, reopened: bool):
     """Its beginning may have been forgotten: every verdict says so."""
     log = Log(flow("b", {"id": "a"}))
     log.come(event("b", 0), at=behind_ms)
     log.restart()
     log.come(event("a", behind_ms))
-    assert [v["late"] for v in log.verdicts] == [late]
+    assert [v["reopened"] for v in log.verdicts] == [reopened]
 
 
 def test_R21_a_new_run_in_one_batch_with_the_old_one():
@@ -276,7 +276,7 @@ def test_R22_a_ts_far_ahead_of_its_record_is_replaced(ahead_ms: int, skewed: boo
     assert log.judged[-1].counts["skewed"] == skewed
 
 
-def test_R22_the_record_is_the_measure_not_the_stream_clock():
+def test_R22_the_record_is_the_measure_not_the_stream_time():
     """A record with an older timestamp than the one before it is believed."""
     log = Log(flow("a", "b"))
     log.clock(400_000)

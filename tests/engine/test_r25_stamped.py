@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
+from schemas.units import NS_PER_MS
 from tests.engine.driver import START_NS, Log, causes, event, flow, summary, timeout
-
-MS = 1_000_000
 
 
 def stamped(node: str, at: int, **fields: Any) -> Any:
@@ -44,7 +43,7 @@ def test_R25_a_longer_grace_stays():
 def test_R25_order_is_judged_with_6_s_of_tolerance(which: str, beyond_ns: int, expected: list[str]):
     """Be it the event or its dependency that was stamped late."""
     log = Log(flow("a", "b"))
-    late: dict[str, Any] = {"ts": START_NS + 6_000 * MS + beyond_ns}
+    late: dict[str, Any] = {"ts": START_NS + 6_000 * NS_PER_MS + beyond_ns}
     if which == "the event":
         log.come(stamped("b", 0), event("a", 0, **late), at=6_001)
     else:

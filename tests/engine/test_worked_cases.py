@@ -1,4 +1,4 @@
-"""The table of worked cases at the end of the law, row by row."""
+"""Worked cases, a row each: a small run and the verdicts that it must get."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ import schemas
 from schemas.ids import verdict_id
 from schemas.topics import VERDICTS
 from streams.kafka.topics import ensure_topics
-from streams.settings import Settings
+from streams.settings.kafka import KafkaSettings
 
 if TYPE_CHECKING:
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "alert_on_failed.py"
 GOLDEN = json.loads(
@@ -37,7 +37,7 @@ def test_the_subscriber_is_as_short_as_it_is_said_to_be() -> None:
 
 async def test_it_alerts_once_on_each_failed_verdict(kafka: SharedKafka, topic_prefix: str) -> None:
     named: dict[str, Any] = {"topic_prefix": topic_prefix, "app_id": f"{topic_prefix}app"}
-    await ensure_topics(Settings(broker=kafka.bootstrap, partitions=1, **named))
+    await ensure_topics(KafkaSettings(broker=kafka.bootstrap, partitions=1, **named))
     topic = topic_prefix + VERDICTS.name
     environment = {"DULY_BROKER": kafka.bootstrap, "DULY_TOPIC_PREFIX": topic_prefix}
     producer: Any = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from schemas.v1.event import Event
+from schemas.v1.event import EventModel
 from streams.cli.root import app
 
 CASES = Path(__file__).parents[2] / "examples" / "worked_cases"
@@ -57,4 +57,4 @@ def test_the_table_of_cases_names_each_case_once_and_no_other() -> None:
 def test_the_events_of_a_case_are_events_of_the_wire(name: str) -> None:
     for line in lines(f"{name}.events.jsonl"):
         if "clock" not in line:
-            Event.model_validate(line)
+            EventModel.model_validate(line)

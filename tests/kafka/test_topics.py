@@ -18,12 +18,12 @@ from streams.kafka.topics import (
     ensure_topics,
     full_name,
 )
-from streams.settings import Settings
+from streams.settings.kafka import KafkaSettings
 
 if TYPE_CHECKING:
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
-SETTINGS = Settings(partitions=4, topic_prefix="eu-", app_id="shop")
+SETTINGS = KafkaSettings(partitions=4, topic_prefix="eu-", app_id="shop")
 NAMES = [
     "eu-flow-events.v1",
     "eu-flow-definitions.v1",
@@ -85,19 +85,21 @@ def test_every_wrong_topic_is_named_at_once(found: dict[str, Found]) -> None:
 
 
 @pytest.fixture
-def settings(kafka: SharedKafka, topic_prefix: str) -> Settings:
-    return Settings(
+def settings(kafka: SharedKafka, topic_prefix: str) -> KafkaSettings:
+    return KafkaSettings(
         broker=kafka.bootstrap, topic_prefix=topic_prefix, app_id=f"{topic_prefix}app", partitions=2
     )
 
 
-async def test_missing_topics_are_created_as_declared_and_only_once(settings: Settings) -> None:
+async def test_missing_topics_are_created_as_declared_and_only_once(
+    settings: KafkaSettings,
+) -> None:
     created = await ensure_topics(settings)
     assert created == [full_name(topic, settings) for topic in TOPICS]
     assert await ensure_topics(settings) == []
 
 
-async def test_a_topic_that_is_there_is_left_as_it_is(settings: Settings) -> None:
+async def test_a_topic_that_is_there_is_left_as_it_is(settings: KafkaSettings) -> None:
     name = full_name(EVENTS, settings)
     config = EVENTS.config() | {"retention.ms": "12345678"}
     async with admin_client(settings) as admin:
@@ -114,11 +116,11 @@ async def test_a_topic_that_is_there_is_left_as_it_is(settings: Settings) -> Non
             assert found.partitions == topic.partition_count(2)
 
 
-async def test_two_workers_may_create_at_the_same_time(settings: Settings) -> None:
+async def test_two_workers_may_create_at_the_same_time(settings: KafkaSettings) -> None:
     created = await asyncio.gather(ensure_topics(settings), ensure_topics(settings))
     assert sorted(created[0] + created[1]) == sorted(full_name(topic, settings) for topic in TOPICS)
 
 
 async def test_nobody_at_the_address_is_said_with_the_address_and_what_to_look_at() -> None:
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1 .*DULY_BROKER"):
-        await ensure_topics(Settings(broker="127.0.0.1:1"))
+        await ensure_topics(KafkaSettings(broker="127.0.0.1:1"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.metrics import METRICS, Metric
+from streams.metrics.registry import METRICS, Metric
 
 ROOT = Path(__file__).resolve().parents[2]
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/dashboards/duly.json").read_text("utf-8"))

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from streams.kafka.broker.kraft import KAFKA_VERSION
-from streams.kafka.broker.ports import free_ports
-from streams.metrics import Metrics
-from streams.settings import ENV_PREFIX, Settings
-from streams.web import WebPage
-from tests.shared_kafka import ROOT
+from streams.dev_broker.kraft import KAFKA_VERSION
+from streams.dev_broker.ports import free_ports
+from streams.metrics.registry import Metrics
+from streams.settings.kafka import ENV_PREFIX
+from streams.settings.worker import WorkerSettings
+from streams.worker.health_page import HealthPage
+from tests.support.shared_kafka import ROOT
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
@@ -81,9 +82,9 @@ async def test_the_health_check_waits_for_a_worker_until_it_is_ready() -> None:
     kind, *check = COMPOSE["services"]["worker"]["healthcheck"]["test"]
     assert kind == "CMD"
     [port] = free_ports(1)
-    default_port = str(Settings.model_fields["web_port"].default)
+    default_port = str(WorkerSettings.model_fields["web_port"].default)
     command = [argument.replace(default_port, str(port)) for argument in check]
-    page = WebPage(Metrics())
+    page = HealthPage(Metrics())
     assert await exit_code(command) != 0
     await page.start("127.0.0.1", port)
     try:
@@ -103,7 +104,7 @@ async def exit_code(command: list[str]) -> int:
 
 
 def test_the_worker_is_given_settings_that_it_knows() -> None:
-    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
+    known = {f"{ENV_PREFIX}{name}".upper() for name in WorkerSettings.model_fields}
     given = set(environment("worker")) | set(re.findall(r"\b(DULY_\w+)=", DOCKERFILE))
     assert given <= known
 

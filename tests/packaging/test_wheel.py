@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from streams.dev_broker.ports import free_ports
 from streams.errors import EXIT_BROKER, EXIT_SETTINGS
-from streams.kafka.broker.ports import free_ports
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from tests.packaging.conftest import Distributions, Installation
@@ -24,7 +24,9 @@ PACKAGES = {"producer_sdk", "schemas", "streams"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def test_the_wheel_holds_the_three_packages_and_no_tests(distributions: Distributions) -> None:
+def test_the_wheel_holds_the_three_packages_and_no_tests_benchmarks_or_tools(
+    distributions: Distributions,
+) -> None:
     with zipfile.ZipFile(distributions.wheel) as wheel:
         files = wheel.namelist()
     tops = {name.partition("/")[0] for name in files}
@@ -54,7 +56,7 @@ def test_the_sdist_builds_without_the_repository(distributions: Distributions) -
     with tarfile.open(distributions.sdist) as sdist:
         tops = {name.split("/")[1] for name in sdist.getnames() if "/" in name}
     assert tops >= PACKAGES
-    assert not {"tests", ".venv", ".duly", "benchmarks"} & tops
+    assert not {"tests", "tools", ".venv", ".duly", "benchmarks"} & tops
 
 
 def test_the_base_install_brings_only_what_the_sdk_needs(base_install: Installation) -> None:

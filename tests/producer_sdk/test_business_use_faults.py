@@ -21,7 +21,7 @@ import pytest
 from producer_sdk import NodeCondition, act, assert_, flush, initialize, shutdown, stats
 from producer_sdk.testing import recorded
 from tests.producer_sdk.contract_server import API_KEY, ContractServer
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -15,22 +15,22 @@ import pytest
 
 from producer_sdk import NodeCondition, act, assert_, ensure, flush, initialize, shutdown, stats
 from producer_sdk._client import client
-from streams.engine.scripts import ScriptCall
-from streams.testing import Scripts
+from streams.engine.script_calls import ScriptCall
+from streams.testing import start_sandbox
 from tests.producer_sdk.contract_server import API_KEY, ContractServer
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from streams.testing import FlowRun
+    from streams.testing import FlowRun, SyncSandbox
 
 Json: TypeAlias = dict[str, Any]
 
 
 @pytest.fixture
-def duly_scripts() -> Generator[Scripts]:
+def duly_scripts() -> Generator[SyncSandbox]:
     """A sandbox for one test: no process is to outlive a test of ours."""
-    scripts = Scripts()
+    scripts = start_sandbox()
     yield scripts
     scripts.close()
 
@@ -377,7 +377,7 @@ RULES: dict[str, Rule] = {
 
 @pytest.mark.parametrize("field", ["filter", "validator"])
 def test_functions_mean_to_the_worker_what_they_mean_here(
-    field: Literal["filter", "validator"], events: list[Json], duly_scripts: Scripts
+    field: Literal["filter", "validator"], events: list[Json], duly_scripts: SyncSandbox
 ) -> None:
     calls: list[ScriptCall] = []
     for rule in RULES.values():

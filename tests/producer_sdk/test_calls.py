@@ -196,6 +196,7 @@ def test_data_may_be_an_object_that_has_fields(events: Recording) -> None:
         ("description", 5),
         ("additional_meta", [1]),
         ("options", {"windw_ms": 5}),
+        ("options", {"retention_ms": 5}),
         ("options", {"grace_ms": 0}),
         ("options", {"closed": 1}),
         ("options", [1]),

@@ -12,10 +12,10 @@ import orjson
 import pytest
 
 from producer_sdk import CaptureError, act, stats
-from producer_sdk._capture import Scripts
-from producer_sdk._capture._definition import MAX_SOURCE_CHARS, source_of
+from producer_sdk._capture import CapturedScripts
+from producer_sdk._capture._script_source import MAX_SOURCE_CHARS, source_of
 from tests.producer_sdk.rules import REFUSED, TAKEN, over
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ def test_what_a_rule_reads_from_outside_stands_in_its_body() -> None:
 
 def test_sets_are_written_in_one_order_in_every_process() -> None:
     program = (
-        "from producer_sdk._capture._definition import source_of\n"
+        "from producer_sdk._capture._script_source import source_of\n"
         "from tests.producer_sdk.rules import TAKEN\n"
         "print(source_of(TAKEN['global set'].rule, 'validate'))"
     )
@@ -153,13 +153,13 @@ def test_a_rule_that_is_not_sent_fails_its_node_instead_of_passing(
 # --- what is remembered
 
 
-def captured(scripts: Scripts, function: Any) -> str:
+def captured(scripts: CapturedScripts, function: Any) -> str:
     fragment = scripts.captured(function, "validator").json
     return str(orjson.loads(orjson.dumps(fragment))["script"])
 
 
 def test_a_function_of_the_same_code_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    scripts = Scripts()
+    scripts = CapturedScripts()
     rules: list[Script] = [lambda data, ctx: data["x"] for _ in range(2)]
     first = captured(scripts, rules[0])
     monkeypatch.setattr(linecache, "getlines", lambda *_: pytest.fail("looked for again"))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
@@ -184,15 +184,15 @@ def test_other_values_in_the_closure_are_another_script(one: Any, other: Any) ->
     def make(value: Any) -> Script:
         return lambda data, ctx: data["x"] == value
 
-    scripts = Scripts()
+    scripts = CapturedScripts()
     assert captured(scripts, make(one)) != captured(scripts, make(other))
-    assert captured(scripts, make(one)) == captured(Scripts(), make(one))
+    assert captured(scripts, make(one)) == captured(CapturedScripts(), make(one))
 
 
 def test_a_closure_that_was_changed_in_place_is_another_script() -> None:
     allowed = [1]
     rule: Script = lambda data, ctx: data["x"] in allowed  # noqa: E731
-    scripts = Scripts()
+    scripts = CapturedScripts()
     before = captured(scripts, rule)
     allowed.append(2)
     assert "allowed = [1]" in before
@@ -202,7 +202,7 @@ def test_a_closure_that_was_changed_in_place_is_another_script() -> None:
 def test_a_huge_closure_costs_no_time_and_is_refused() -> None:
     values = list(range(2_000_000))
     rule: Script = lambda data, ctx: data["x"] in values  # noqa: E731
-    assert "holds more than 500 values" in captured(Scripts(), rule)
+    assert "holds more than 500 values" in captured(CapturedScripts(), rule)
 
 
 def test_helpers_in_the_closure_are_told_apart_by_what_they_hold() -> None:
@@ -212,13 +212,13 @@ def test_helpers_in_the_closure_are_told_apart_by_what_they_hold() -> None:
 
         return lambda data, ctx: over_limit(data["x"])
 
-    scripts = Scripts()
+    scripts = CapturedScripts()
     assert captured(scripts, make(1)) != captured(scripts, make(2))
     assert captured(scripts, make(1)) == captured(scripts, make(1))
 
 
 def test_many_values_at_one_place_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    scripts = Scripts()
+    scripts = CapturedScripts()
     for limit in range(40):
         captured(scripts, over(limit, {"plus": [0]}))
     [message] = caplog.messages
@@ -227,7 +227,7 @@ def test_many_values_at_one_place_are_warned_of_once(caplog: pytest.LogCaptureFi
 
 
 def test_a_place_with_ever_new_values_does_not_grow_for_ever() -> None:
-    scripts = Scripts()
+    scripts = CapturedScripts()
     for limit in range(500):
         captured(scripts, over(limit, {"plus": [0]}))
     [variants] = scripts._known.values()
@@ -235,7 +235,7 @@ def test_a_place_with_ever_new_values_does_not_grow_for_ever() -> None:
 
 
 def test_code_that_is_gone_is_not_taken_for_other_code_at_its_address() -> None:
-    scripts = Scripts()
+    scripts = CapturedScripts()
     for number in range(200):
         text = f"rule = lambda data, ctx: data['x'] == {number}\n"
         name = f"<made-{number}>"
@@ -246,7 +246,7 @@ def test_code_that_is_gone_is_not_taken_for_other_code_at_its_address() -> None:
 
 
 def test_threads_that_capture_at_once_get_the_same_script() -> None:
-    scripts = Scripts()
+    scripts = CapturedScripts()
     together = threading.Barrier(8)
     texts: list[str] = []
 
@@ -270,7 +270,7 @@ def test_threads_that_capture_different_functions_at_once_get_each_its_own() -> 
     def capture() -> None:
         together.wait()
         for taken in TAKEN.values():
-            script = Scripts().captured(taken.rule, "validator")
+            script = CapturedScripts().captured(taken.rule, "validator")
             if script.problem is not None:
                 failed.append(script.problem)
 

@@ -11,10 +11,10 @@ import pytest
 from producer_sdk import Settings, act, initialize, shutdown, stats
 from producer_sdk._client import client
 from producer_sdk._config import ALIASES, Config, resolve
+from producer_sdk._delivery import Delivery
 from producer_sdk._guard import guard
 from producer_sdk._transport.null import NullSink
 from producer_sdk._transport.security import security_options
-from producer_sdk._worker import Delivery
 
 BROKER = {"bootstrap_servers": "localhost:9092"}
 
@@ -77,7 +77,7 @@ def test_a_setting_that_cannot_be_used_is_named_and_the_default_taken(
         ({"sasl_mechanism": "GSSAPI"}, "sasl_mechanism must be one of PLAIN, SCRAM-SHA-256"),
         (
             {"sasl_mechanism": "PLAIN", "sasl_username": "u", "sasl_password": "p"},
-            "SASL without TLS shows the password to the network: set ssl_ca",
+            "SASL without TLS sends the password in clear text: set ssl_ca",
         ),
     ],
 )
@@ -127,7 +127,7 @@ def test_initialize_again_with_other_settings_says_that_they_are_not_taken(
 def test_initialize_starts_no_thread_so_that_a_server_may_fork_after_it() -> None:
     initialize("localhost:9092")
     assert isinstance(client.sink, Delivery)
-    assert client.sink._worker is None
+    assert client.sink._thread is None
 
 
 def test_after_shutdown_other_settings_are_taken() -> None:

@@ -142,7 +142,7 @@ def test_a_decorated_generator_is_refused_and_works_as_it_was(
         yield 1
 
     assert list(steps()) == [1]
-    assert "use `with run(…)` inside of it" in caplog.text
+    assert "use `with run(…)` inside it" in caplog.text
 
 
 @pytest.mark.swallows_sdk_errors

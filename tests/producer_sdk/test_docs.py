@@ -7,10 +7,10 @@ import re
 
 import producer_sdk
 from producer_sdk import DETECTORS, NodeFields, Redaction, Stats
-from producer_sdk._capture._names import SANDBOX_MODULES
+from producer_sdk._capture._outside_names import SANDBOX_MODULES
 from producer_sdk._config import Config
 from producer_sdk.testing import recorded
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 PAGE = (ROOT / "docs" / "sdk.md").read_text()
 PRIVACY = (ROOT / "docs" / "sdk-privacy.md").read_text()
@@ -44,11 +44,11 @@ def _shown(default: object) -> str:
 
 def test_every_count_stands_in_the_table() -> None:
     names = [f"`{field.name}`" for field in dataclasses.fields(Stats)]
-    assert [row[0] for row in rows("### What the counts say")] == names
+    assert [row[0] for row in rows("### Counts")] == names
 
 
 def test_every_field_of_a_call_stands_in_the_table() -> None:
-    named = {row[0].strip("`") for row in rows("### What a call takes")}
+    named = {row[0].strip("`") for row in rows("### Arguments of a call")}
     assert named == set(NodeFields.__annotations__)
 
 
@@ -75,5 +75,5 @@ def test_every_detector_stands_in_its_table_with_an_example_that_it_finds() -> N
 
 
 def test_every_field_of_a_redaction_stands_in_its_table() -> None:
-    named = [row[0].strip("`") for row in rows("## What can be said", page=PRIVACY)]
+    named = [row[0].strip("`") for row in rows("## Settings of a redaction", page=PRIVACY)]
     assert named == [field.name for field in dataclasses.fields(Redaction)]

@@ -17,7 +17,7 @@ from producer_sdk._client import client
 from producer_sdk._guard import guard
 from producer_sdk._queue import EventQueue
 from tests.producer_sdk.contract_server import API_KEY, ContractServer
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -134,7 +134,7 @@ def test_no_handler_is_set_outside_of_the_main_thread(server: ContractServer) ->
 @pytest.fixture
 def problems() -> Generator[list[Problem]]:
     yield []
-    guard.tell.function = None
+    guard.on_error.function = None
 
 
 def test_on_error_is_told_of_each_loss_though_the_log_says_it_once(
@@ -159,7 +159,7 @@ def test_on_error_is_told_what_the_server_refuses_and_that_it_is_away(
 
 
 def test_on_error_is_told_how_many_were_dropped(problems: list[Problem]) -> None:
-    guard.tell.function = problems.append
+    guard.on_error.function = problems.append
     queue = EventQueue(2, 1 << 20, guard.counters)
     for _ in range(3):
         queue.put((b"key", b"value"))
@@ -184,4 +184,4 @@ def test_an_on_error_that_raises_or_causes_problems_itself_harms_nobody(
     act("not a name", "checkout", "order-1")
     assert len(problems) == 2
     assert stats().refused_invalid == 4
-    assert caplog.messages.count("on_error raised KeyError (said once)") == 1
+    assert caplog.messages.count("on_error raised KeyError (logged once)") == 1

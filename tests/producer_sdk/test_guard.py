@@ -12,7 +12,7 @@ import producer_sdk
 from producer_sdk import UsageError
 from producer_sdk._counters import Counters
 from producer_sdk._guard import Guard
-from producer_sdk._seldom import Seldom
+from producer_sdk._log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +105,7 @@ def test_what_is_remembered_of_lines_is_bounded(guard: Guard) -> None:
 
 def test_seldom_lets_one_through_in_its_interval() -> None:
     now = [0.0]
-    seldom = Seldom(30, lambda: now[0])
+    seldom = LogThrottle(30, lambda: now[0])
     said: list[float] = []
     for now[0] in [0, 1, 29, 30, 31, 100]:
         if seldom():

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 MOST_MODULES = 130
 """Those of the standard library among them, some of which every service has loaded: 96 on Python 3.11."""

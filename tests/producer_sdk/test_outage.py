@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from producer_sdk import act, flush, initialize, stats
-from producer_sdk._transport import kafka as kafka_transport
+from producer_sdk._transport import kafka_transport
 from tests.producer_sdk.events_topic import EventsTopic
 
 if TYPE_CHECKING:
-    from streams.kafka.broker import Broker
+    from streams.dev_broker import Broker
     from tests.producer_sdk.events_topic import Read
 
     Event = dict[str, Any]

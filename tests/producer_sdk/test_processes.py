@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.producer_sdk.events_topic import EventsTopic
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
 NO_BROKER = {"DULY_BROKER": "127.0.0.1:1", "DULY_EXIT_TIMEOUT_MS": "300"}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from producer_sdk._counters import Counters
 from producer_sdk._queue import RECORD_OVERHEAD_BYTES, EventQueue
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,7 @@ def test_a_full_queue_is_logged_seldom_with_what_to_look_at(
     assert "is the broker reachable" in message
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["put", "take", "settle"])), st.integers(1, 5))
 def test_every_record_is_somewhere_and_in_order(steps: list[str], bound: int) -> None:
     counters = Counters()
@@ -138,7 +138,7 @@ def test_nothing_is_lost_or_mixed_up_between_threads(make_queue: MakeQueue) -> N
     together.wait()
     seen: dict[bytes, list[int]] = {}
     while sum(map(len, seen.values())) < 8 * each:
-        queue.wait()
+        queue.wakeup.wait()
         for _, (key, value) in queue.take(ALL, ALL):
             seen.setdefault(key, []).append(int(value))
     for thread in threads:
@@ -185,13 +185,13 @@ def test_a_signal_handler_may_record_wherever_it_interrupts(make_queue: MakeQueu
 def test_wait_returns_for_a_record_that_came_before(make_queue: MakeQueue) -> None:
     queue = make_queue()
     queue.put(record(0))
-    queue.wait()
+    queue.wakeup.wait()
     assert not queue.is_drained()
 
 
 def test_wait_returns_for_a_record_that_comes_later(make_queue: MakeQueue) -> None:
     queue = make_queue()
-    waiter = threading.Thread(target=queue.wait)
+    waiter = threading.Thread(target=queue.wakeup.wait)
     waiter.start()
     queue.put(record(0))
     waiter.join(10)
@@ -201,10 +201,10 @@ def test_wait_returns_for_a_record_that_comes_later(make_queue: MakeQueue) -> No
 def test_flush_waits_for_what_is_here_and_not_for_what_comes_later(make_queue: MakeQueue) -> None:
     queue = make_queue()
     queue.put(record(0))
-    queue.wait()
+    queue.wakeup.wait()
 
     def deliver() -> None:
-        queue.wait()  # until flush knows what it waits for
+        queue.wakeup.wait()  # until flush knows what it waits for
         first = queue.take(1, ALL)
         queue.put(record(1))
         second = queue.take(1, ALL)

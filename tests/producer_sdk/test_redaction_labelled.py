@@ -12,8 +12,8 @@ import pytest
 
 from producer_sdk import DETECTORS, Redaction
 from producer_sdk._redaction.detectors import RULES
+from producer_sdk._redaction.matcher import replace
 from producer_sdk._redaction.redactor import Redactor
-from producer_sdk._redaction.scanner import replace
 
 LEAST_PRECISION = LEAST_RECALL = 0.98
 

@@ -16,13 +16,13 @@ import pytest
 
 from tests.producer_sdk.events_topic import EventsTopic
 from tests.producer_sdk.test_processes import run_well
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from tests.shared_kafka import SharedKafka
+    from tests.support.shared_kafka import SharedKafka
 
 _START_S = 30.0
 _END_S = 30.0

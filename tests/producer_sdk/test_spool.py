@@ -13,10 +13,10 @@ import pytest
 
 from producer_sdk._config import resolve
 from producer_sdk._counters import Counters
-from producer_sdk._spool.claim import Claim
-from producer_sdk._spool.queue import SpooledQueue
+from producer_sdk._spool.lock import LockedFolder
 from producer_sdk._spool.spool import Spool
-from tests.shared_kafka import ROOT
+from producer_sdk._spool.spooled_queue import SpooledQueue
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -131,7 +131,7 @@ def test_many_who_look_at_once_take_each_claim_once(
     for thread in threads:
         thread.join()
     assert sum(taken) == 20 * 5
-    assert list(Claim.abandoned(tmp_path)) == []
+    assert list(LockedFolder.abandoned(tmp_path)) == []
 
 
 @pytest.mark.parametrize("cut", [1, 20, 50])

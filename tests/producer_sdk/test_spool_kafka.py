@@ -13,13 +13,13 @@ import pytest
 from producer_sdk import act, flush, initialize, shutdown, stats
 from tests.producer_sdk.events_topic import EventsTopic
 from tests.producer_sdk.test_outage import assert_all_arrived, record
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.kafka.broker import Broker
-    from tests.shared_kafka import SharedKafka
+    from streams.dev_broker import Broker
+    from tests.support.shared_kafka import SharedKafka
 
 RECORD_AND_END = """
 import sys

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any, get_args
 
 import orjson
 import pytest
 
-from schemas.errors import InvalidDefinition, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition
 from schemas.ids import definition_version
 from schemas.limits import OPTION_RANGES
+from schemas.renamed import RENAMED_OPTIONS
 from schemas.v1.definition import FlowDefinition, FlowOptions, NodeDefinition
 from schemas.v1.definition_record import AnyRecord, DefinitionRecord
-from schemas.v1.event import Event
-from streams.engine.definitions import published_version
+from schemas.v1.event import EventModel
+from streams.engine.definitions.definition import published_version
 
 CART = {"id": "cart"}
+RECORDED: dict[str, Any] = orjson.loads(
+    (Path(__file__).parents[1] / "engine/recorded_states/definitions-2.json").read_bytes()
+)
+"""Definition records by their kind, as they were written before options were renamed."""
 
 
-def problems(content: Any) -> list[Problem]:
+def problems(content: Any) -> list[DefinitionProblem]:
     with pytest.raises(InvalidDefinition) as caught:
         FlowDefinition.parse(content)
     return caught.value.problems
@@ -68,7 +74,7 @@ def test_the_defaults_are_those_of_the_law():
         "settle_ms": 5_000,
         "grace_ms": 1_000,
         "clock_tolerance_ms": 2_000,
-        "retention_ms": 3_600_000,
+        "forget_after_ms": 3_600_000,
         "closed": False,
         "max_events_per_run": 1_000,
     }
@@ -106,9 +112,23 @@ def test_an_unknown_key_is_refused_with_what_was_meant(key: str, hint: str):
     assert problem.message.startswith(f"unknown key; {hint}")
 
 
+@pytest.mark.parametrize(("old", "new"), RENAMED_OPTIONS.items())
+def test_the_old_name_of_an_option_is_refused_with_its_new_name(old: str, new: str):
+    (problem,) = problems({"flow": "f", "nodes": [CART], "options": {old: 1}})
+    assert (problem.place, problem.message) == (
+        f"options.{old}",
+        f"unknown key; `{old}` is now `{new}`",
+    )
+
+
+def test_an_old_option_name_on_a_node_is_any_unknown_key():
+    (problem,) = problems({"flow": "f", "nodes": [{"id": "pay", "retention_ms": 1}]})
+    assert problem.message.startswith("unknown key; known here: id, ")
+
+
 def test_the_problem_of_a_node_without_an_id_names_no_node():
     (problem,) = problems({"flow": "f", "nodes": [{"type": "act"}]})
-    assert problem == Problem("nodes[0].id", None, "is missing")
+    assert problem == DefinitionProblem("nodes[0].id", None, "is missing")
 
 
 def test_a_yaml_value_that_json_lacks_is_refused_and_named_by_its_type():
@@ -143,7 +163,7 @@ def test_an_error_reads_as_one_line_for_each_problem():
 
 
 def test_a_problem_without_a_place_is_its_message():
-    assert str(Problem("", None, "not JSON")) == "not JSON"
+    assert str(DefinitionProblem("", None, "not JSON")) == "not JSON"
 
 
 def test_a_record_is_read_although_a_newer_writer_added_keys_in_it():
@@ -156,10 +176,21 @@ def test_a_record_is_read_although_a_newer_writer_added_keys_in_it():
     }
 
 
+@pytest.mark.parametrize("recorded", RECORDED.values(), ids=list(RECORDED))
+def test_a_record_of_before_the_first_release_is_read_by_todays_names(recorded: dict[str, Any]):
+    """`retention_ms` was what `forget_after_ms` is; a record keeps the version that it states."""
+    value = recorded["kept"][1]
+    assert "retention_ms" in value
+    record = DefinitionRecord.parse(value.encode()).root.model_dump()
+    layers = [record[layer] for layer in ("options", "learned_options") if layer in record]
+    assert {options["forget_after_ms"] for options in layers} == {7_000}
+    assert record.get("version") == recorded["read"]["version"]
+
+
 def test_each_kind_of_record_is_read():
     kinds = {model.model_fields["kind"].annotation for model in get_args(AnyRecord)}
     assert {get_args(kind)[0] for kind in kinds} == {"published", "learned", "snapshot"}
 
 
 def test_an_event_can_teach_each_field_of_a_node():
-    assert set(NodeDefinition.model_fields) - {"id"} <= set(Event.model_fields)
+    assert set(NodeDefinition.model_fields) - {"id"} <= set(EventModel.model_fields)

@@ -10,12 +10,12 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from schemas.errors import InvalidDefinition, InvalidEvent, Problem
+from schemas.errors import DefinitionProblem, InvalidDefinition, InvalidEvent
 from schemas.v1.dead_letter import DeadLetter
 from schemas.v1.definition import FlowDefinition
 from schemas.v1.definition_record import DefinitionRecord
-from schemas.v1.event import Event
-from schemas.v1.problems import place
+from schemas.v1.event import EventModel
+from schemas.v1.pydantic_errors import place
 from schemas.v1.verdict import Verdict
 from schemas.wire import decode_event
 from tests.schemas.golden import EXAMPLES, invalid, valid
@@ -41,7 +41,7 @@ def test_valid_event_is_decoded_and_modelled(content: bytes):
         fields["node"],
         fields["run_id"],
     )
-    assert Event.parse(fields).ts == event.ts
+    assert EventModel.parse(fields).ts == event.ts
 
 
 @pytest.mark.parametrize(("content", "expected"), invalid("event"))
@@ -60,7 +60,7 @@ def test_invalid_event_is_refused_by_the_model_too(content: bytes, expected: dic
             orjson.loads(content)
         return
     with pytest.raises(ValidationError) as caught:
-        Event.model_validate(orjson.loads(content), extra="ignore")
+        EventModel.model_validate(orjson.loads(content), extra="ignore")
     # Where one of several types may stand, pydantic adds the type's name to the place.
     assert place(caught.value.errors()[0]["loc"]).startswith(expected["path"].partition(".")[0])
 
@@ -75,7 +75,7 @@ def test_valid_flow_is_kept_as_given(content: bytes):
 def test_invalid_flow_is_refused_with_every_problem(content: bytes, expected: list[dict[str, str]]):
     with pytest.raises(InvalidDefinition) as caught:
         FlowDefinition.parse(json.loads(content))
-    assert caught.value.problems == [Problem(**problem) for problem in expected]
+    assert caught.value.problems == [DefinitionProblem(**problem) for problem in expected]
 
 
 @pytest.mark.parametrize("content", valid("definition_record"))
@@ -87,7 +87,7 @@ def test_valid_definition_record_is_read(content: bytes):
 def test_invalid_definition_record_is_refused(content: bytes, expected: list[dict[str, str]]):
     with pytest.raises(InvalidDefinition) as caught:
         DefinitionRecord.parse(content)
-    assert caught.value.problems == [Problem(**problem) for problem in expected]
+    assert caught.value.problems == [DefinitionProblem(**problem) for problem in expected]
 
 
 @pytest.mark.parametrize("content", valid("verdict"))

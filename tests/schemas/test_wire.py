@@ -365,6 +365,13 @@ def test_a_wrong_field_is_refused_by_its_path(fields: dict[str, Any], path: str)
     assert (error.reason, error.path) == ("invalid_event", path)
 
 
+def test_an_option_under_its_old_name_is_unknown_and_ignored():
+    """Nothing but stored records is read by the names of before the first release."""
+    assert decode_event(raw(options={"retention_ms": 5})).options is None
+    options = {"retention_ms": "any", "grace_ms": 5}
+    assert decode_event(raw(options=options)).options == {"grace_ms": 5}
+
+
 @pytest.mark.parametrize("name", OPTION_RANGES)
 def test_each_option_is_taken_within_its_range_only(name: str):
     _, least, most = OPTION_RANGES[name]

@@ -9,12 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.checks import TAUGHT_FIELDS
 from schemas.errors import InvalidEvent
+from schemas.field_checks import TAUGHT_FIELDS
 from schemas.limits import DEP_MODES, NODE_TYPES, OPTION_RANGES
-from schemas.v1.event import Event
-from schemas.wire import Event as WireEvent
-from schemas.wire import decode_event
+from schemas.v1.event import EventModel
+from schemas.wire import Event, decode_event
 
 numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | numbers | st.text(max_size=5)
@@ -88,19 +87,19 @@ events = st.lists(st.sampled_from(sorted(LIKELY)), max_size=4, unique=True).flat
 )
 
 
-def by_hand(value: bytes) -> WireEvent | None:
+def by_hand(value: bytes) -> Event | None:
     try:
         return decode_event(value)
     except InvalidEvent:
         return None
 
 
-def by_model(value: bytes) -> WireEvent | None:
+def by_model(value: bytes) -> Event | None:
     try:
-        event = Event.parse(orjson.loads(value))
+        event = EventModel.parse(orjson.loads(value))
     except ValidationError:
         return None
-    return WireEvent(
+    return Event(
         event.event_id,
         event.flow,
         event.node,
@@ -114,7 +113,7 @@ def by_model(value: bytes) -> WireEvent | None:
     )
 
 
-def taught(event: Event) -> dict[str, Any] | None:
+def taught(event: EventModel) -> dict[str, Any] | None:
     fields = {
         name: value
         for name, value in event.model_dump(include=set(TAUGHT_FIELDS)).items()
@@ -124,7 +123,7 @@ def taught(event: Event) -> dict[str, Any] | None:
     return None if only_a_type else fields or None
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(events)
 @example({**SOUND, "v": True})
 @example({**SOUND, "v": 1.0})
@@ -139,7 +138,7 @@ def test_hand_written_checks_and_model_read_the_same(event: dict[str, Any]):
     assert by_hand(value) == by_model(value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.binary(max_size=200)
     | st.text('{}[]":,0aeNI\\u', max_size=30).map(str.encode)
@@ -154,7 +153,7 @@ def test_no_bytes_bring_anything_but_an_event_or_a_refusal_that_fits_a_header(va
     assert len(said.encode()) <= 2048
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(events)
 def test_data_survives_as_it_was_sent(event: dict[str, Any]):
     read = by_hand(orjson.dumps(event))

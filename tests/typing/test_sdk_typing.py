@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.shared_kafka import ROOT
+from tests.support.shared_kafka import ROOT
 
 HERE = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""`duly dead-letters`: what could not be judged, and why; and another try."""
+"""`duly dead-letters`: list, show and retry events that could not be judged."""
 
 from __future__ import annotations
 

@@ -12,21 +12,28 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from schemas.errors import DeadLetterReason
+from schemas.units import NS_PER_MS
+from streams.cli.exit_codes import ExitCode
 from streams.cli.instants import INSTANT, parse_instant_option
-from streams.cli.outcomes import ExitCode
-from streams.cli.report import count_of, print_json, print_lines
-from streams.cli.screen import data, say, stdout_is_terminal
+from streams.cli.output import print_json, print_lines
+from streams.cli.terminal import data, say, stdout_is_terminal
+from streams.engine.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from streams.audit.logs import Logs
-    from streams.cli.dead_letters.letters import Letter, Newest, Place, Wanted
-    from streams.settings import Settings
+    from streams.kafka.dead_letter_reader import (
+        DeadLetterFilter,
+        DeadLetterId,
+        NewestDeadLetters,
+        StoredDeadLetter,
+    )
+    from streams.kafka.topic_reader import TopicReader
+    from streams.settings.kafka import KafkaSettings
 
 app = typer.Typer(
     name="dead-letters",
-    help="What could not be judged, and why: list, show, try again.",
+    help="Events that could not be judged, and why: list, show, retry.",
     no_args_is_help=True,
 )
 
@@ -63,28 +70,28 @@ def list_(
     reason: Reasons = None,
     run: Run = None,
     since: Since = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest ones.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
     as_json: JsonLines = False,
 ) -> None:
-    """List dead letters, the oldest first: a table on a terminal, one JSON a line elsewhere.
+    """List dead letters, the oldest first: a table on a terminal, one JSON object a line elsewhere.
 
-    The id of a letter is its partition and offset in the dead-letter topic. How many there are of
-    each reason is told on stderr.
+    The id of a dead letter is its partition and offset in the dead-letter topic. The number of each
+    reason is printed to stderr.
 
         duly dead-letters list --reason invalid_event --since 2026-01-31T12:00:00Z
 
         duly dead-letters list --json | jq -r '[.source_topic, .error] | @tsv' | sort | uniq -c
     """
-    from streams.cli.dead_letters.presentation import letter_object, letter_table
+    from streams.cli.dead_letters.presentation import dead_letter_object, dead_letter_table
     from streams.cli.kafka import command_settings
 
-    newest = asyncio.run(_newest(command_settings(), _wanted(reason, run, since), limit))
-    letters = newest.in_order()
+    newest = asyncio.run(_newest(command_settings(), _filter(reason, run, since), limit))
+    listed = newest.in_order()
     if as_json or not stdout_is_terminal():
-        for letter in letters:
-            _print_json_line(letter_object(letter))
-    elif letters:
-        data().print(letter_table(letters))
+        for found in listed:
+            _print_json_line(dead_letter_object(found))
+    elif listed:
+        data().print(dead_letter_table(listed))
     total = newest.reasons.total()
     counts = ", ".join(f"{count} {name}" for name, count in newest.reasons.most_common())
     more = f"; shown: the newest {limit}" if total > limit else ""
@@ -93,59 +100,59 @@ def list_(
 
 @app.command()
 def show(
-    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it: 3:17.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it: 3:17.")],
     *,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Write the original value alone, byte by byte.")
+        bool, typer.Option("--raw", help="Write only the original value, as bytes.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of text.")
     ] = False,
 ) -> None:
-    """Show one dead letter whole: the reason, where it came from, its key, headers and value.
+    """Show one dead letter: the reason, where it came from, its key, headers and value.
 
-    A value that is no text is shown in hexadecimal; control characters are escaped.
+    A value that is not text is shown in hexadecimal; control characters are escaped.
 
         duly dead-letters show 3:17
 
         duly dead-letters show 3:17 --raw > event.json
     """
     from schemas.topics import DEAD_LETTERS
-    from streams.cli.dead_letters.presentation import letter_lines, letter_object
+    from streams.cli.dead_letters.presentation import dead_letter_lines, dead_letter_object
     from streams.cli.kafka import command_settings
     from streams.kafka.topics import full_name
 
     settings = command_settings()
-    (letter,) = asyncio.run(_at(settings, _places([letter_id])))
+    (found,) = asyncio.run(_by_id(settings, _ids([id_])))
     if raw:
-        sys.stdout.buffer.write(letter.value or b"")
+        sys.stdout.buffer.write(found.value or b"")
     elif as_json:
-        print_json(letter_object(letter))
+        print_json(dead_letter_object(found))
     else:
-        print_lines(letter_lines(letter, full_name(DEAD_LETTERS, settings)))
+        print_lines(dead_letter_lines(found, full_name(DEAD_LETTERS, settings)))
 
 
 @app.command()
 def retry(
     ids: Ids = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", help="All that the filters let through.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="All that match the filters.")] = False,
     reason: Reasons = None,
     run: Run = None,
     since: Since = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be done; produce nothing.")
     ] = False,
     as_json: JsonLines = False,
 ) -> None:
     """Produce the originals of dead letters again, to the events topic: value, key and headers.
 
-    For when the cause is mended: a worker that knows the version is deployed, a run that was full
-    is forgotten, a record was on the wrong partition. What a worker would certainly refuse again
-    is not produced, and the command ends with exit 2. A letter stays where it is; an event that
-    comes twice counts once.
+    Use it once the cause is removed: a worker that knows the version is deployed, a run that was
+    full is forgotten, a record was on the wrong partition. An event that a worker would certainly
+    refuse again is not produced, and the command exits with 2. The dead letter stays in its topic;
+    an event that comes twice counts once.
 
-    Prints what was done, a line for each letter.
+    Prints a line for each dead letter.
 
         duly dead-letters retry 3:17 3:18
 
@@ -157,80 +164,95 @@ def retry(
     if bool(ids) == all_ or (ids and filters):
         raise typer.BadParameter("give either ids, or --all with or without filters")
     settings = command_settings()
-    places = _places(ids or ())
+    wanted_ids = _ids(ids or ())
     as_json = as_json or not stdout_is_terminal()
-    wanted = _wanted(reason, run, since)
-    outcomes = asyncio.run(_retry(settings, places, wanted, dry_run=dry_run, as_json=as_json))
-    said = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-    say(f"dead letters: {said or 'none'}")
+    wanted = _filter(reason, run, since)
+    outcomes = asyncio.run(_retry(settings, wanted_ids, wanted, dry_run=dry_run, as_json=as_json))
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+    say(f"dead letters: {counts or 'none'}")
     if outcomes["refused"]:
         raise typer.Exit(ExitCode.USAGE)
 
 
-async def _newest(settings: Settings, wanted: Wanted, limit: int) -> Newest:
-    from streams.audit.logs import open_logs
-    from streams.cli.dead_letters.letters import Newest, wanted_letters
+async def _newest(
+    settings: KafkaSettings, wanted: DeadLetterFilter, limit: int
+) -> NewestDeadLetters:
+    from streams.kafka.dead_letter_reader import NewestDeadLetters, read_dead_letters
+    from streams.kafka.topic_reader import open_reader
 
-    newest = Newest(limit)
-    async with open_logs(settings) as logs:
-        async for letter in wanted_letters(logs, wanted):
-            newest.add(letter)
+    newest = NewestDeadLetters(limit)
+    async with open_reader(settings) as reader:
+        async for found in read_dead_letters(reader, settings, wanted):
+            newest.add(found)
     return newest
 
 
-async def _at(settings: Settings, places: Sequence[Place]) -> list[Letter]:
-    from streams.audit.logs import open_logs
-    from streams.cli.dead_letters.letters import letters_at
+async def _by_id(settings: KafkaSettings, ids: Sequence[DeadLetterId]) -> list[StoredDeadLetter]:
+    from streams.kafka.dead_letter_reader import dead_letters_by_id
+    from streams.kafka.topic_reader import open_reader
 
-    async with open_logs(settings) as logs:
-        return await letters_at(logs, places)
+    async with open_reader(settings) as reader:
+        return await dead_letters_by_id(reader, settings, ids)
 
 
 async def _retry(
-    settings: Settings, places: Sequence[Place], wanted: Wanted, *, dry_run: bool, as_json: bool
+    settings: KafkaSettings,
+    ids: Sequence[DeadLetterId],
+    wanted: DeadLetterFilter,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> Counter[str]:
-    """Retry the letters at `places`, or those that are wanted; return how many had which outcome."""
-    from streams.audit.logs import open_logs
-    from streams.cli.dead_letters.letters import wanted_letters
-    from streams.cli.dead_letters.presentation import retried_line, retried_object
-    from streams.cli.dead_letters.retry import retry as retry_letters
+    """Retry the dead letters of some ids, or those that match; return the number of each outcome."""
+    from streams.cli.dead_letters.presentation import retry_line, retry_object
+    from streams.kafka.dead_letter_reader import read_dead_letters
+    from streams.kafka.dead_letter_retry import retry_dead_letters
+    from streams.kafka.topic_reader import open_reader
 
     outcomes: Counter[str] = Counter()
-    async with open_logs(settings) as logs:
-        letters = _those(logs, places) if places else wanted_letters(logs, wanted)
-        async with aclosing(retry_letters(letters, settings, dry_run=dry_run)) as all_retried:
-            async for retried in all_retried:
-                told = retried_object(retried)
-                outcomes[told["outcome"]] += 1
+    async with open_reader(settings) as reader:
+        dead_letters = (
+            _all_by_id(reader, settings, ids)
+            if ids
+            else read_dead_letters(reader, settings, wanted)
+        )
+        retries = retry_dead_letters(dead_letters, settings, dry_run=dry_run)
+        async with aclosing(retries):
+            async for done in retries:
+                outcomes[done.outcome] += 1
                 if as_json:
-                    _print_json_line(told)
+                    _print_json_line(retry_object(done))
                 else:
-                    typer.echo(retried_line(retried))
+                    typer.echo(retry_line(done))
     return outcomes
 
 
-async def _those(logs: Logs, places: Sequence[Place]) -> AsyncIterator[Letter]:
-    from streams.cli.dead_letters.letters import letters_at
+async def _all_by_id(
+    reader: TopicReader, settings: KafkaSettings, ids: Sequence[DeadLetterId]
+) -> AsyncIterator[StoredDeadLetter]:
+    from streams.kafka.dead_letter_reader import dead_letters_by_id
 
     # All are found before the first is produced: a wrong id does nothing.
-    for letter in await letters_at(logs, places):
-        yield letter
+    for found in await dead_letters_by_id(reader, settings, ids):
+        yield found
 
 
-def _wanted(reasons: list[Reason] | None, run_id: str | None, since_ns: int | None) -> Wanted:
-    from streams.cli.dead_letters.letters import Wanted
+def _filter(
+    reasons: list[Reason] | None, run_id: str | None, since_ns: int | None
+) -> DeadLetterFilter:
+    from streams.kafka.dead_letter_reader import DeadLetterFilter
 
-    since_ms = None if since_ns is None else since_ns // 1_000_000
-    return Wanted(frozenset(reasons or ()), run_id, since_ms)
+    since_ms = None if since_ns is None else since_ns // NS_PER_MS
+    return DeadLetterFilter(frozenset(reasons or ()), run_id, since_ms)
 
 
-def _places(ids: Sequence[str]) -> list[Place]:
-    from streams.cli.dead_letters.letters import Place
+def _ids(texts: Sequence[str]) -> list[DeadLetterId]:
+    from streams.kafka.dead_letter_reader import DeadLetterId
 
     try:
-        return [Place.parse(text) for text in ids]
+        return [DeadLetterId.parse(text) for text in texts]
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(f"{error}, as `list` shows it") from error
 
 
 def _print_json_line(document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Dead letters as people and programs see them. What they hold may be anything: it is escaped."""
+"""Renders dead letters as tables, lines and JSON; their content, which may be anything, is escaped."""
 
 from __future__ import annotations
 
@@ -9,104 +9,98 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.cli.instants import day_and_time
-from streams.cli.report import columns
+from streams.cli.output import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from streams.cli.dead_letters.letters import Letter
-    from streams.cli.dead_letters.retry import Retried
+    from streams.kafka.dead_letter_reader import StoredDeadLetter
+    from streams.kafka.dead_letter_retry import Retry
 
 HEX_ROW_BYTES = 16
 _FIRST_PRINTED = 0x20
 _LAST_PRINTED = 0x7E
 
 
-def letter_object(letter: Letter) -> dict[str, Any]:
-    """Return a letter as what JSON can say: bytes are `{"text": …}`, or `{"base64": …}`."""
+def dead_letter_object(found: StoredDeadLetter) -> dict[str, Any]:
+    """Return a dead letter as a JSON object; bytes are `{"text": …}` or `{"base64": …}`."""
     return {
-        "id": str(letter.place),
-        "timestamp_ms": letter.timestamp_ms,
-        **letter.about.model_dump(),
-        "key": _bytes_object(letter.key),
-        "value": _bytes_object(letter.value),
-        "headers": [[name, _bytes_object(value)] for name, value in letter.headers],
+        "id": str(found.id),
+        "timestamp_ms": found.timestamp_ms,
+        **found.about.model_dump(),
+        "key": _bytes_object(found.key),
+        "value": _bytes_object(found.value),
+        "headers": [[name, _bytes_object(value)] for name, value in found.headers],
     }
 
 
-def letter_lines(letter: Letter, topic: str) -> Iterator[str]:
-    """Yield a letter whole: why it is one, where it came from, and all that came."""
-    about = letter.about
+def dead_letter_lines(found: StoredDeadLetter, topic: str) -> Iterator[str]:
+    """Yield a dead letter whole: reason, source, key, headers and value."""
+    about = found.about
     origin = f"{about.source_topic}, partition {about.source_partition}"
     rows = [
-        ("dead letter", f"{letter.place} of {topic}"),
-        ("written", day_and_time(letter.timestamp_ms)),
+        ("dead letter", f"{found.id} of {topic}"),
+        ("written", day_and_time(found.timestamp_ms)),
         ("reason", about.reason),
         ("error", escaped(about.error)),
         ("came from", f"{origin}, offset {about.source_offset}"),
-        ("key", _shown(letter.key)),
-        *(("header", f"{escaped(name)}: {_shown(value)}") for name, value in letter.headers),
-        ("value", "none" if letter.value is None else f"{len(letter.value)} bytes"),
+        ("key", _shown(found.key)),
+        *(("header", f"{escaped(name)}: {_shown(value)}") for name, value in found.headers),
+        ("value", "none" if found.value is None else f"{len(found.value)} bytes"),
     ]
     yield from columns(rows)
-    if letter.value:
+    if found.value:
         yield ""
-        yield from _value_lines(letter.value)
+        yield from _value_lines(found.value)
 
 
-def letter_table(letters: Iterable[Letter]) -> Table:
-    """Return letters as a table, a row each."""
+def dead_letter_table(listed: Iterable[StoredDeadLetter]) -> Table:
+    """Return dead letters as a table, a row each."""
     table = Table(expand=True)
     for heading in ("id", "written (UTC)", "reason"):
         table.add_column(heading, no_wrap=True)
     table.add_column("key", overflow="fold")
     table.add_column("error", ratio=1, overflow="fold")
-    for letter in letters:
+    for found in listed:
         table.add_row(
-            str(letter.place),
-            day_and_time(letter.timestamp_ms).removesuffix(" UTC"),
-            letter.about.reason,
-            Text(_shown(letter.key)),
-            Text(escaped(letter.about.error)),
+            str(found.id),
+            day_and_time(found.timestamp_ms).removesuffix(" UTC"),
+            found.about.reason,
+            Text(_shown(found.key)),
+            Text(escaped(found.about.error)),
         )
     return table
 
 
-def retried_object(retried: Retried) -> dict[str, Any]:
-    """Return what became of a letter as what JSON can say."""
+def retry_object(retry: Retry) -> dict[str, Any]:
+    """Return a retry as a JSON object."""
     return {
-        "id": str(retried.letter.place),
-        "outcome": _outcome(retried),
-        "topic": retried.topic,
-        "partition": retried.partition,
-        "offset": retried.offset,
-        "run_id": retried.run_id,
-        "refusal": retried.refusal,
+        "id": str(retry.dead_letter.id),
+        "outcome": retry.outcome,
+        "topic": retry.topic,
+        "partition": retry.partition,
+        "offset": retry.offset,
+        "run_id": retry.run_id,
+        "refusal": retry.refusal,
     }
 
 
-def retried_line(retried: Retried) -> str:
-    """Return what became of a letter as a line."""
-    place = retried.letter.place
-    if retried.refusal is not None:
-        return f"{place} not produced, it would come back: {escaped(retried.refusal)}"
-    verb = "would go" if retried.offset is None else "went"
-    offset = "" if retried.offset is None else f", offset {retried.offset}"
-    target = f"{retried.topic}, partition {retried.partition}{offset}"
-    return f"{place} {verb} to {target} (run {escaped(retried.run_id or '')})"
+def retry_line(retry: Retry) -> str:
+    """Return a retry as a line."""
+    id_ = retry.dead_letter.id
+    if retry.refusal is not None:
+        return f"{id_} not produced, it would come back: {escaped(retry.refusal)}"
+    verb = "would go" if retry.offset is None else "went"
+    offset = "" if retry.offset is None else f", offset {retry.offset}"
+    target = f"{retry.topic}, partition {retry.partition}{offset}"
+    return f"{id_} {verb} to {target} (run {escaped(retry.run_id or '')})"
 
 
 def escaped(text: str) -> str:
-    """Return text without anything that a terminal would obey."""
+    """Return text with control characters escaped."""
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )
-
-
-def _outcome(retried: Retried) -> str:
-    if retried.refusal is not None:
-        return "refused"
-    return "planned" if retried.offset is None else "produced"
 
 
 def _bytes_object(data: bytes | None) -> dict[str, str] | None:
@@ -131,7 +125,7 @@ def _shown(data: bytes | None) -> str:
 
 
 def _value_lines(value: bytes) -> Iterator[str]:
-    """Yield text as lines of text, and anything else as a dump in hexadecimal."""
+    """Yield text as its lines, anything else as a hexadecimal dump."""
     text = _as_text(value)
     if text is not None:
         yield from map(escaped, text.split("\n"))

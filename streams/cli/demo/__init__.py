@@ -1,4 +1,4 @@
-"""`duly demo`: a broker, a worker and a sample shop, whose broken orders are told from the rest."""
+"""`duly demo`: a broker, a worker and a sample shop, and a verdict on each of its orders."""
 
 from __future__ import annotations
 

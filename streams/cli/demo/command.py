@@ -1,92 +1,70 @@
-"""The demo as a command: what happens in which order, and how it ends."""
+"""`duly demo`: starts a broker, a worker and a sample shop, and compares verdicts with what is expected."""
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from contextlib import ExitStack, aclosing
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from contextlib import aclosing
+from typing import TYPE_CHECKING
 
-import typer
-
-from streams.cli.screen import data, say, verdict_line
+from streams.cli.local.setup import BrokerChoice, BrokerOption, local_broker
+from streams.cli.terminal import complain, data, say, verdict_line
+from streams.errors import DemoFailed
 
 if TYPE_CHECKING:
     from streams.cli.demo.expectations import Expectations
-    from streams.cli.screen import Verdict
-    from streams.kafka.broker.process import ServerProcess
-    from streams.settings import Settings
+    from streams.cli.local.setup import LocalSetup
+    from streams.cli.terminal import Verdict
+    from streams.dev_broker.process import ServerProcess
+    from streams.settings.worker import WorkerSettings
 
 SHOW_LIMIT_S = 40.0
-"""How long the shop and its verdicts may take; they need about ten seconds."""
+"""Limit for the shop and its verdicts; they take about ten seconds."""
 
 
-class Kind(StrEnum):
-    """The kinds of broker that a demo can use."""
-
-    external = "external"
-    docker = "docker"
-    apache = "apache"
-    embedded = "embedded"
-
-
-def demo(
-    broker: Annotated[
-        Kind | None, typer.Option(help="The kind of broker; by default the best one at hand.")
-    ] = None,
-) -> None:
+def demo(broker: BrokerOption = None) -> None:
     """Show Duly at work, in half a minute, with nothing to set up.
 
-    Starts the broker that is at hand (DULY_BROKER, Apache Kafka in a container or on Java, else
-    an embedded one), a worker, and a sample shop some of whose orders break on purpose. Shows
-    each verdict as it is read, then what was expected beside what was seen: exit 0 if that is
-    the same, else 4. Nothing stays behind, after Ctrl-C neither.
+    Starts the broker that is available (DULY_BROKER, Apache Kafka in a container or on Java, else
+    an embedded one), a worker, and a sample shop, some of whose orders break on purpose. Prints
+    each verdict as it is read, then a table of what was expected and what was seen: exit 0 if they
+    are the same, else 4. Nothing is left behind, not after Ctrl-C either.
 
         duly demo
     """
-    from streams.cli.demo import signals, stage
-    from streams.kafka.broker import start_broker
+    from streams.cli.demo import setup
+    from streams.cli.local.signals import run_until_signalled
 
-    with (
-        signals.ended_by_signals(),
-        tempfile.TemporaryDirectory(prefix="duly-demo-") as folder,
-        ExitStack() as ending,
-        signals.undisturbed_end(),
-    ):
-        say("broker   starts; the first time it may have to be fetched")
-        server = start_broker(broker.value if broker else None)
-        ending.callback(server.close)
+    with local_broker(broker, name="duly-demo") as local:
+        server = local.server
         say(f"broker   {server.kind} on {server.bootstrap}  {server.notice}".rstrip())
-        settings = stage.demo_settings(server, Path(folder))
-        if server.kind == Kind.external:
-            ending.callback(lambda: asyncio.run(stage.remove_topics(settings)))
-        expectations = signals.run_until_signalled(_perform(ending, Path(folder), settings))
+        settings = setup.demo_settings(server, local.folder)
+        if server.kind == BrokerChoice.external:
+            local.ending.callback(lambda: asyncio.run(setup.remove_topics(settings)))
+        expectations = run_until_signalled(_perform(local, settings))
         data().print()
         data().print(expectations.table())
         data().print(expectations.sentence())
     if not expectations.met:
-        raise stage.DemoFailed("the demo did not show what it promises")
+        raise DemoFailed("the demo did not show what it promises")
 
 
-async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expectations:
-    """Run the whole show; what was started is ended by `ending`."""
-    from streams.cli.definitions import publish
-    from streams.cli.demo import stage
+async def _perform(local: LocalSetup, settings: WorkerSettings) -> Expectations:
+    """Run worker and shop, and print verdicts."""
+    from streams.cli.demo import setup
     from streams.cli.demo.expectations import Expectations
-    from streams.flow_files import load_flow_file
+    from streams.flows.files import load_flow_file
+    from streams.flows.publishing import publish
     from streams.kafka.topics import ensure_topics
 
-    flow = load_flow_file(stage.shop_folder() / "shop.yaml")
+    flow = load_flow_file(setup.shop_folder() / "shop.yaml")
     await ensure_topics(settings)
-    worker = ending.enter_context(stage.running(stage.worker_command(), folder / "worker.log"))
+    worker = local.run_worker()
     say(f"worker   faust -A streams worker, process {worker.pid}")
-    (published,) = await publish([flow], settings)
+    (published,) = await publish([flow.definition], settings)
     say(f"flow     {published.flow}@{published.version} is in force, as {flow.path} says")
-    await stage.wait_until_ready(worker)
-    shop = ending.enter_context(stage.running(stage.shop_command(), folder / "shop.log"))
+    await setup.wait_until_ready(worker)
+    shop = local.run("shop", setup.shop_command())
     say(f"shop     opens, process {shop.pid}; some of its orders will break\n")
     expectations = Expectations(shop.log)
     await _watch(expectations, worker, shop, settings)
@@ -94,14 +72,15 @@ async def _perform(ending: ExitStack, folder: Path, settings: Settings) -> Expec
 
 
 async def _watch(
-    expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: Settings
+    expectations: Expectations, worker: ServerProcess, shop: ServerProcess, settings: WorkerSettings
 ) -> None:
-    """Show verdicts as they come, until every order has the one that it deserves, or too long."""
-    from streams.cli.demo.stage import DemoFailed
-    from streams.cli.verdict_reader import Wanted, follow_verdicts
+    """Print verdicts until every order has the expected one, or time is up."""
+    from streams.kafka.verdict_reader import follow_verdicts
 
     until = time.monotonic() + SHOW_LIMIT_S
-    async with aclosing(follow_verdicts(settings, Wanted(), from_beginning=True)) as verdicts:
+    async with aclosing(
+        follow_verdicts(settings, from_beginning=True, on_unreadable=complain)
+    ) as verdicts:
         async for batch in verdicts:
             for incoming in batch:
                 _show(incoming.verdict, expectations)

@@ -1,4 +1,4 @@
-"""What the sample shop's orders deserve, beside what was said of them."""
+"""Expected verdicts of the sample shop's orders, compared with those that were read."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from streams.cli.screen import STATUS_STYLES
+from schemas.units import NS_PER_MS
+from streams.cli.terminal import STATUS_STYLES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.cli.screen import Verdict
+    from streams.cli.terminal import Verdict
 
 NOTHING_SEEN = "no verdict"
-NS_PER_MS = 1_000_000
 
 
 class Order(NamedTuple):
-    """An order as the shop announces it: what happens to it, and the verdict that it deserves."""
+    """An order as the shop announces it: what happens to it, and its expected verdict."""
 
     run_id: str
     story: str
@@ -49,7 +49,7 @@ class Expectations:
         self.orders: dict[str, Order] = {}
 
     def refresh(self) -> bool:
-        """Take in what the shop has announced; tell whether that is any order at all."""
+        """Read the announcements of the shop; return True if there is any order."""
         for line in self._announcements.read_bytes().splitlines():
             if line.startswith(b"{") and line.endswith(b"}"):
                 order = Order(**orjson.loads(line))
@@ -57,7 +57,7 @@ class Expectations:
         return bool(self.orders)
 
     def heard(self, verdict: Verdict, now_ns: int) -> Order | None:
-        """Take in a verdict that was read just now; return the order that it is about."""
+        """Add a verdict that was read just now; return its order."""
         self.refresh()
         self._delays_ms.append((now_ns - verdict["decided_at_ns"]) / NS_PER_MS)
         known = self._newest.get(verdict["run_id"])
@@ -67,7 +67,7 @@ class Expectations:
 
     @property
     def met(self) -> bool:
-        """Whether every order announced so far has the verdict that it deserves."""
+        """True if every order announced so far has its expected verdict."""
         return bool(self.orders) and all(map(self._is_met, self.orders.values()))
 
     def table(self) -> Table:

@@ -1,4 +1,4 @@
-"""`duly dev`: everything in one terminal, for working on flows and on services that send events."""
+"""`duly dev`: broker, worker, flows and verdicts in one terminal, for working on flows and services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session: a worker that runs, flow files that are applied when they change, verdicts as they come."""
+"""A session of `duly dev`: prints the worker's log and verdicts, applies flow files when they change."""
 
 from __future__ import annotations
 
@@ -8,41 +8,37 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from streams.cli.definitions import publish
-from streams.cli.dev.files import FlowWatch, Tail
-from streams.cli.outcomes import ExitCode
-from streams.cli.screen import complain, data, say, talk, verdict_line
-from streams.cli.verdict_reader import Wanted, follow_verdicts
-from streams.errors import DulyError
-from streams.flow_files import InvalidFlowFile, check_scripts, load_flow_file
-from streams.validators.limits import Limits
-from streams.validators.sandbox import create_sandbox
+from streams.cli.terminal import complain, data, say, talk, verdict_line
+from streams.dev_broker.tail import Tail
+from streams.errors import InvalidFlowFile, WorkerEnded
+from streams.flows.checks import check_files
+from streams.flows.files import load_flow_file
+from streams.flows.publishing import publish
+from streams.flows.watching import FlowWatch
+from streams.kafka.verdict_reader import follow_verdicts
+from streams.scripts.limits import Limits
+from streams.scripts.sandbox import create_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
-    from streams.flow_files import FlowFile
-    from streams.kafka.broker.process import ServerProcess
-    from streams.settings import Settings
-    from streams.validators.sandbox import Sandbox
+    from streams.dev_broker.process import ServerProcess
+    from streams.scripts.sandbox import Sandbox
+    from streams.settings.worker import WorkerSettings
 
 LOOK_INTERVAL_S = 0.3
-"""How often files are looked at."""
+"""Interval between two looks at the files."""
 
 
-class WorkerEnded(DulyError):
-    """The worker of the session is gone."""
-
-    exit_code = ExitCode.INFRASTRUCTURE
-
-
-async def run_session(worker: ServerProcess, paths: Sequence[Path], settings: Settings) -> None:
-    """Go on until the worker ends, or for ever.
+async def run_session(
+    worker: ServerProcess, paths: Sequence[Path], settings: WorkerSettings
+) -> None:
+    """Run until the worker ends, or without end.
 
     Raises:
-        WorkerEnded: with its last words.
-        BrokerUnavailable: the broker is gone.
+        WorkerEnded: the worker has ended.
+        BrokerUnavailable: the broker has ended.
     """
     async with _sandbox(settings) as sandbox:
         tasks = [
@@ -59,7 +55,7 @@ async def run_session(worker: ServerProcess, paths: Sequence[Path], settings: Se
 
 
 @asynccontextmanager
-async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox]:
+async def _sandbox(settings: WorkerSettings) -> AsyncGenerator[Sandbox]:
     limits = Limits(call_ms=settings.script_timeout_ms, memory_mb=settings.script_memory_mb)
     sandbox = create_sandbox(limits)
     await sandbox.start()
@@ -78,35 +74,24 @@ async def _show_worker(worker: ServerProcess) -> None:
     raise WorkerEnded(f"the worker ended:\n{worker.log_tail()}")
 
 
-async def _show_verdicts(settings: Settings) -> None:
-    async with aclosing(follow_verdicts(settings, Wanted())) as verdicts:
+async def _show_verdicts(settings: WorkerSettings) -> None:
+    async with aclosing(follow_verdicts(settings, on_unreadable=complain)) as verdicts:
         async for batch in verdicts:
             for incoming in batch:
                 data().print(verdict_line(incoming.verdict))
 
 
-async def _apply_flows(watch: FlowWatch, sandbox: Sandbox, settings: Settings) -> None:
-    """Apply flow files now and whenever they change; one that is wrong is told, and waited for."""
+async def _apply_flows(watch: FlowWatch, sandbox: Sandbox, settings: WorkerSettings) -> None:
+    """Apply flow files now and whenever they change; print what is wrong in them."""
     while True:
         for path in watch.changed():
             try:
-                file = await _load(path, sandbox)
+                file = load_flow_file(path)
+                await check_files([file], sandbox)
             except InvalidFlowFile as error:
                 complain(str(error))
                 continue
-            (published,) = await publish([file], settings)
+            (published,) = await publish([file.definition], settings)
             state = "is in force" if published.is_new else "was in force already"
             say(f"flow     {published.flow}@{published.version} {state}, as {path} says")
         await asyncio.sleep(LOOK_INTERVAL_S)
-
-
-async def _load(path: Path, sandbox: Sandbox) -> FlowFile:
-    """Read a flow file and compile its scripts.
-
-    Raises:
-        InvalidFlowFile: it cannot be used.
-    """
-    file = load_flow_file(path)
-    if problems := await check_scripts(file, sandbox):
-        raise InvalidFlowFile(problems)
-    return file

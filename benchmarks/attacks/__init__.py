@@ -1,1 +1,0 @@
-"""Every attack of the tests' list, through `duly replay` and through a worker: `python -m benchmarks.attacks`."""

@@ -1,0 +1,1 @@
+"""The definitions topic in a worker: reader, upkeep, and adding its records to the registry."""

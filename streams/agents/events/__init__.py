@@ -1,0 +1,1 @@
+"""The events topic in a worker: decode, judge, emit, remember, commit."""

@@ -1,0 +1,1 @@
+"""Checks of an installation: machine, settings, broker, topics, worker, clock, definitions."""

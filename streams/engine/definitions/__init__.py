@@ -1,0 +1,1 @@
+"""Flow definitions: one version, all versions over time, their checks and their records."""

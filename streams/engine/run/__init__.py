@@ -1,0 +1,1 @@
+"""One run: its events, its timers, its window, its stored form."""

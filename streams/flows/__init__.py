@@ -1,0 +1,1 @@
+"""Flow files and definitions: read, check, publish, compare, draw."""

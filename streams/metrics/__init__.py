@@ -1,0 +1,1 @@
+"""Metrics of a worker: the registry, and the histogram behind it."""

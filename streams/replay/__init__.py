@@ -1,0 +1,1 @@
+"""Judges recorded events again: from files, from a topic, under another definition."""

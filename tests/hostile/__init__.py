@@ -1,0 +1,1 @@
+"""Load of hostile scripts beside good ones; `make hostile`."""
