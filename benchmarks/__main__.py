@@ -35,7 +35,7 @@ Tables = dict[str, list[Row]]
 
 
 class Size(NamedTuple):
-    """How much work is measured."""
+    """Amount of work that is measured."""
 
     events: int
     seconds: float

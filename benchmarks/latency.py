@@ -1,4 +1,4 @@
-"""How soon a verdict can be read: after the event that completes a run, and after the instant at which it falls due."""
+"""Latency of verdicts: from the event that completes a run, and from the due instant, to reading the verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker's engine costs by how many runs are open: time of an event, memory of a run.
+"""Cost of open runs in the engine: time of an event and memory of a run, by how many runs are open.
 
 The engine alone, in a process of its own for each figure: bytes to events, judgement, states and
 verdicts to bytes; no Kafka.

@@ -1,4 +1,4 @@
-"""What operators wait for and pay: a start, a recovery, a deadline among many open runs, an idle worker."""
+"""Operational figures: a start, a recovery, a deadline among many open runs, an idle worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker's time goes to, by sampling its stacks with py-spy while it is measured."""
+"""Profile of a worker under load: stacks sampled with py-spy."""
 
 from __future__ import annotations
 

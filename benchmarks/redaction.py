@@ -1,4 +1,4 @@
-"""What redaction costs the calling thread: `python -m benchmarks.redaction [--json]`; needs no broker."""
+"""Throughput of redaction in the calling thread: `python -m benchmarks.redaction [--json]`; needs no broker."""
 
 from __future__ import annotations
 

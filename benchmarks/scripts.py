@@ -1,4 +1,4 @@
-"""What a call of a script costs: three validators in each engine, by how many events a batch has. No Kafka.
+"""Cost of a script call: three validators in each engine, by how many events a batch has. No Kafka.
 
 `python -m benchmarks.scripts` prints this table alone.
 """

@@ -1,4 +1,4 @@
-"""What the SDK costs the service that calls it, and how much it delivers.
+"""Cost of the SDK in the service that calls it, and its throughput.
 
 `python -m benchmarks.sdk` prints these tables alone.
 """

@@ -1,4 +1,4 @@
-"""How many events a second: one worker process, beside the ceiling, a consumer that judges nothing."""
+"""Throughput of one worker process, beside the ceiling: a consumer that judges nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WARM = 0.1
 
 
 class Job(NamedTuple):
-    """What was loaded: how many events, and how many of their runs pass."""
+    """The loaded job: how many events, and how many of their runs pass."""
 
     events: int
     passing: int

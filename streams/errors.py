@@ -136,7 +136,7 @@ class UnreadableRecords(BrokerError):
 
 
 class IncompleteRead(BrokerError):
-    """What the broker holds could not be read whole: to judge a part of it would be to guess."""
+    """A topic could not be read whole: to judge a part of it would be to guess."""
 
 
 class DemoFailed(DulyError):

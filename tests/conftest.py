@@ -1,4 +1,4 @@
-"""What every test gets: a Kafka when it asks for one, and no way to leave a mess unseen."""
+"""Fixtures of every test: a Kafka for those that ask, and watches for what a test leaves behind."""
 
 from __future__ import annotations
 

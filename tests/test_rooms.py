@@ -1,4 +1,4 @@
-"""What may import the tests, and what they may import."""
+"""Imports between tests, benchmarks, tools and the packages."""
 
 from __future__ import annotations
 

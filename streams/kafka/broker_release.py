@@ -1,4 +1,4 @@
-"""Tells the release of Apache Kafka that a broker runs, and whether its address can be reached."""
+"""Release of Apache Kafka that a broker runs, and the reason why an address cannot be reached."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Retry(NamedTuple):
 
     @property
     def outcome(self) -> Outcome:
-        """Whether it was produced, would be, or was refused."""
+        """The outcome: produced, planned or refused."""
         if self.refusal is not None:
             return "refused"
         return "planned" if self.offset is None else "produced"

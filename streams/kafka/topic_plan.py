@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
 
 class PlannedTopic(NamedTuple):
-    """What `ensure_topics` would do about one topic.
+    """The action of `ensure_topics` for one topic.
 
     Attributes:
         topic: its full name.

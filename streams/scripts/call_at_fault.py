@@ -58,23 +58,23 @@ class CallAtFault:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether it went over its limits alone, so that other scripts must not wait for it."""
+        """Return True if it went over its limits alone, so that other scripts must not wait for it."""
         is_machine = self._starved or self.is_dying
         return self.fault is not None and not self._is_cut and not is_machine
 
     @property
     def is_given_up(self) -> bool:
-        """Whether it is a limit now: it is to blame, or was tried often enough."""
+        """Return True if it is a limit now: it is to blame, or was tried often enough."""
         return self.fault is not None and (self.is_to_blame or self._tries >= MAX_TRIES)
 
     @property
     def is_starved_out(self) -> bool:
-        """Whether it got too little CPU even in its longest try."""
+        """Return True if it got too little CPU even in its longest try."""
         return self._starved > len(MAX_STRETCH)
 
     @property
     def gets_another_moment(self) -> bool:
-        """Whether the first try of a new script is repeated: the machine may be to blame."""
+        """Return True if the first try of a new script is repeated: the machine may be to blame."""
         return self.is_dying or self._starved == 1
 
     def reset(self) -> None:

@@ -39,7 +39,7 @@ class ScriptPasses:
 
     @property
     def is_done(self) -> bool:
-        """Whether every call is answered."""
+        """Return True if every call is answered."""
         return len(self.answers) == len(self._calls)
 
     @property

@@ -58,7 +58,7 @@ class Reply(NamedTuple):
 
     @property
     def is_unread(self) -> bool:
-        """Whether the process died before it read the request, which no script can cause."""
+        """Return True if the process died before it read the request, which no script can cause."""
         return self.fault is not None and self.fault.deaths_to_blame > 0 and not self.is_begun
 
 

@@ -61,22 +61,22 @@ class ScriptRun:
 
     @property
     def answered(self) -> int:
-        """How many calls are answered."""
+        """Number of calls that are answered."""
         return len(self._passes.answers)
 
     @property
     def is_done(self) -> bool:
-        """Whether every call is answered."""
+        """Return True if every call is answered."""
         return self._passes.is_done
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a call went over its limits alone, so that other scripts must not wait for it."""
+        """Return True if a call went over its limits alone, so that other scripts must not wait for it."""
         return self._passes.stopped.is_stuck
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether it must be quarantined: it went over its limits, now or recently."""
+        """Return True if it must be quarantined: it went over its limits, now or recently."""
         return self._is_suspect or self.is_stuck
 
     def try_first(self, script: CompiledScript) -> None:

@@ -22,7 +22,7 @@ SYSTEM_CA = "system"
 
 
 class KafkaSettings(BaseSettings):
-    """All that a client of Kafka can be told; read once, never changed."""
+    """Settings of every process that speaks Kafka; read once, never changed."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True

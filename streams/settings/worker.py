@@ -37,7 +37,7 @@ def _option(name: str, description: str) -> Any:
 
 
 class WorkerSettings(KafkaSettings):
-    """All that a worker can be told; read once, never changed."""
+    """Settings of a worker; read once, never changed."""
 
     # --- its place in the group
     session_timeout_ms: int = Field(

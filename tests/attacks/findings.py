@@ -1,4 +1,4 @@
-"""What became of an attack, and the table of it."""
+"""Outcomes of attacks, and the table of them."""
 
 from __future__ import annotations
 

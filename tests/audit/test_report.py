@@ -1,4 +1,4 @@
-"""What a reader of the audit sees."""
+"""Reports of the audit, as a table and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong, one function each. Every one runs under load; what was said is audited afterwards."""
+"""Faults of a deployment, one function each. Every one runs under load; the verdicts are audited afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function in a service means, its script means to the sandbox, and to the verdict on its event."""
+"""A function in a service, its script in the sandbox and the verdict on its event mean the same."""
 
 from __future__ import annotations
 

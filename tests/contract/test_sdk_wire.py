@@ -1,4 +1,4 @@
-"""What the SDK sends is what the worker takes: two packages that must not import each other."""
+"""The worker accepts all that the SDK sends: two packages that must not import each other."""
 
 from __future__ import annotations
 

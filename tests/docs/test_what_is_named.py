@@ -1,4 +1,4 @@
-"""What docs, comments and docstrings name is there: files, modules, commands, options, variables, metrics."""
+"""Files, modules, commands, options, variables and metrics that docs, comments and docstrings name exist."""
 
 from __future__ import annotations
 

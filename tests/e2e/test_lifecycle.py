@@ -1,4 +1,4 @@
-"""How a worker starts, stops and begins again where it was."""
+"""A worker starts, stops and continues where it was."""
 
 from __future__ import annotations
 

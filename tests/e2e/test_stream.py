@@ -1,4 +1,4 @@
-"""What the stream of events may hold besides good events, and what the worker makes of it."""
+"""The worker judges a stream of events that holds more than good events."""
 
 from __future__ import annotations
 

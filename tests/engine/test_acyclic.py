@@ -1,4 +1,4 @@
-"""Of what the compiler is told that it is in no cycle, nothing leads back to itself.
+"""Classes that the compiler is told are acyclic have no reference back to themselves.
 
 The collector does not look at it (docs/decisions/0006-compiled-engine.md): a cycle would never be freed.
 """

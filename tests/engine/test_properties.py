@@ -1,4 +1,4 @@
-"""What holds for every flow and every log: order, duplicates, batches, restarts and crashes change nothing."""
+"""Properties of every flow and every log: order, duplicates, batches, restarts and crashes change nothing."""
 
 from __future__ import annotations
 

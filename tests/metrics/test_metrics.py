@@ -1,4 +1,4 @@
-"""What a worker counts, and what it shows of it."""
+"""Metrics of a worker, and the pages that show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a child of multiprocessing does; in a file, as `spawn` imports it."""
+"""The child process of a test of multiprocessing; in a file, as `spawn` imports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured to go wrong with the SDK of Business-Use (PyPI business-use 0.4.1), with ours.
+"""Faults measured in the SDK of Business-Use (PyPI business-use 0.4.1) do not occur in ours.
 
 Each test has its row in docs/sdk.md. Ours sends to the API of Business-Use here; in the same way, it sends to Kafka.
 """

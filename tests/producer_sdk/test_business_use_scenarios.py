@@ -1,4 +1,4 @@
-"""What the README and the tests of Business-Use's SDK (PyPI business-use 0.4.1) do, done with ours.
+"""The README and the tests of Business-Use's SDK (PyPI business-use 0.4.1), done with ours.
 
 Where theirs look at the text of a script, these ask the worker's sandbox what it answers.
 """

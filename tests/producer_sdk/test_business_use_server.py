@@ -1,4 +1,4 @@
-"""What we send over HTTP, the published server of Business-Use takes, stores and judges.
+"""The published server of Business-Use accepts, stores and judges what we send over HTTP.
 
 To that server a node belongs to one flow: one of the same name in another flow would move there. So
 each flow has nodes of its own here.

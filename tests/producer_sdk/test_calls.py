@@ -1,4 +1,4 @@
-"""What a call puts on the wire, and what it never does to its caller."""
+"""Calls of the SDK: their events on the wire, and that the caller is never disturbed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a process ends: `with`, `async with`, SIGTERM; and whom the SDK tells of what is lost."""
+"""End of a process: `with`, `async with`, SIGTERM; and whom the SDK tells of what is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `import producer_sdk` costs a service."""
+"""Modules that `import producer_sdk` loads."""
 
 from __future__ import annotations
 

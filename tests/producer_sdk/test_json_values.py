@@ -1,4 +1,4 @@
-"""How values of the caller become JSON."""
+"""Values of the caller become JSON."""
 
 from __future__ import annotations
 

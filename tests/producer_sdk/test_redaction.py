@@ -1,4 +1,4 @@
-"""What a `Redaction` takes out of events, and that nothing leaves where it cannot."""
+"""A `Redaction` removes what it names from events; nothing leaves where it cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the detectors find, and what they spare, in texts in which people have marked it."""
+"""Hits and misses of the detectors in texts that people have labelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must load without pydantic does."""
+"""Modules that must load without pydantic do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much CPU a process has used, also when it has ended."""
+"""CPU time of a process, also of one that has ended."""
 
 from __future__ import annotations
 

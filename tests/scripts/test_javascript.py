@@ -1,4 +1,4 @@
-"""What a JavaScript script's value, or its failure, comes to (R4, R6)."""
+"""Values and failures of JavaScript scripts become answers (R4, R6)."""
 
 from __future__ import annotations
 

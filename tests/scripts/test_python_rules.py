@@ -1,4 +1,4 @@
-"""What a python script may not contain, refused with place and reason (R6, R18)."""
+"""Python scripts with forbidden content are refused with place and reason (R6, R18)."""
 
 from __future__ import annotations
 

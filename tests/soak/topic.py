@@ -1,4 +1,4 @@
-"""What of a soak is on the topic, compared with what was sent, event by event."""
+"""Comparison of the events on the topic with those that were sent, one by one."""
 
 from __future__ import annotations
 

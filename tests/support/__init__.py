@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: workers, load, logs, the shared Kafka."""
+"""Helpers shared by tests and benchmarks: workers, load, logs, the shared Kafka."""

@@ -1,4 +1,4 @@
-"""What services and subscribers do, by a plain Kafka client: events go in, verdicts come out."""
+"""Services and subscribers on a plain Kafka client: events go in, verdicts come out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker sets in its process."""
+"""Settings of the interpreter and the allocator that a worker makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker writes to the definitions topic so that it holds what is needed, and no more."""
+"""Upkeep of the definitions topic: used nodes are renewed, expired ones removed, nothing else is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From fetched bytes to what the engine takes, and to dead letters (R1, R13, R20)."""
+"""The decoder: fetched bytes become records of the engine, or dead letters (R1, R13, R20)."""
 
 from __future__ import annotations
 

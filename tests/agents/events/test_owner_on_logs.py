@@ -1,4 +1,4 @@
-"""What an owner of a partition owes its log: one suite, on a log in memory and on Apache Kafka.
+"""Contract of a partition owner: one suite, on a log in memory and on Apache Kafka.
 
 The two logs differ in this alone: Kafka stamps records with the broker's clock and the one in memory with this
 process's; in memory a write is acknowledged at once, on Kafka when the broker has it.
