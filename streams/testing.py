@@ -21,6 +21,7 @@ from streams.engine.partition import Partition
 from streams.engine.records import Judged, Record
 from streams.flows.checks import check_files
 from streams.flows.files import load_flow_file
+from streams.replay.recorded import judge_and_learn
 from streams.scripts.limits import Limits
 from streams.scripts.sync import SyncSandbox
 
@@ -156,13 +157,7 @@ class _Log:
 
     def _judge(self, record: Record) -> Judged:
         self._offset += 1
-        judgement = self._partition.judge([record])
-        while judgement.calls:
-            judgement.answer(list(self._evaluate(judgement.calls)))
-        judged = judgement.judged
-        for key, value in judged.learned:
-            self._definitions.add(key, value, self._partition.stream_time_ns)
-        return judged
+        return judge_and_learn(self._partition, self._definitions, [record], self._evaluate)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from faust.transport.drivers import aiokafka as driver
 
-from streams.kafka.rows import Appended
+from streams.kafka.rows import LOG_APPEND_TIME, Appended
 from streams.log import faust_logger
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from streams.faust_batches.transport import BatchTransport
     from streams.kafka.rows import Row
-
-LOG_APPEND_TIME = 1
-"""The timestamp type that aiokafka notes where the broker stamps records."""
 
 
 class BatchProducer(driver.Producer):

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-from schemas import headers
 from schemas.topics import EVENTS
 from streams.kafka.broker_errors import broker_errors
 from streams.kafka.client import client_options
+from streams.kafka.rows import CLOCK_HEADER, LOG_APPEND_TIME
 from streams.kafka.topics import full_name
 
 if TYPE_CHECKING:
     from streams.settings.kafka import KafkaSettings
 
-LOG_APPEND_TIME = 1
 SAMPLES = 3
 
 
@@ -45,7 +44,7 @@ async def measure_clock_offset(settings: KafkaSettings) -> ClockOffset | None:
 
 async def _sample(producer: Any, topic: str) -> ClockOffset | None:
     batch = producer.create_batch()  # `send` refuses a record without key and value
-    batch.append(timestamp=None, key=None, value=None, headers=[(headers.TYPE, headers.TYPE_CLOCK)])
+    batch.append(timestamp=None, key=None, value=None, headers=[CLOCK_HEADER])
     batch.close()
     sent_ms = time.time() * 1000
     written = await (await producer.send_batch(batch, topic, partition=0))

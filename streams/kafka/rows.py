@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from schemas import headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+CLOCK_HEADER: Final = (headers.TYPE, headers.TYPE_CLOCK)
+"""The header by which a record is a clock record (R13)."""
+
+LOG_APPEND_TIME: Final = 1
+"""The timestamp type that aiokafka notes where the broker stamps records."""
 
 Headers = list[tuple[str, bytes]]
 

@@ -29,6 +29,26 @@ _END_OF_TIME_NS = 2**63 - 1
 _MAX_LESSONS = 10_000
 
 
+def judge_and_learn(
+    partition: Partition, definitions: Definitions, records: list[Record], evaluate: Evaluate
+) -> Judged:
+    """Judge records where no topic carries what they teach: the definitions take it at once.
+
+    Args:
+        partition: the engine's side of it.
+        definitions: those that it judges by.
+        records: the next of its log.
+        evaluate: runs scripts.
+    """
+    judgement = partition.judge(records)
+    while judgement.calls:
+        judgement.answer(list(evaluate(judgement.calls)))
+    judged = judgement.judged
+    for key, value in judged.learned:
+        definitions.add(key, value, partition.stream_time_ns)
+    return judged
+
+
 class Replay:
     """One run of the engine over the lines of one recording, which has one stream time.
 
@@ -111,13 +131,7 @@ class Replay:
     def _judge(self, batch: list[Record]) -> Judged:
         if batch:
             self._offset = batch[-1].offset
-        judgement = self._partition.judge(batch)
-        while judgement.calls:
-            judgement.answer(list(self._evaluate(judgement.calls)))
-        judged = judgement.judged
-        for key, value in judged.learned:
-            self._definitions.add(key, value, self._partition.stream_time_ns)
-        return judged
+        return judge_and_learn(self._partition, self._definitions, batch, self._evaluate)
 
     def _run_on(self) -> Iterator[Judged]:
         """Advance to each due instant, as the clock records of a worker do."""

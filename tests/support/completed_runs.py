@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,7 +17,7 @@ STALL_S = 60.0
 """A worker that gives no verdict for this long has stalled."""
 
 
-class CompletedRuns:
+class CompletedRuns(ABC):
     """Reads verdicts, and knows when the events that completed their runs were produced.
 
     A subclass says in `take` what becomes of a verdict, and in `forget` how to measure anew.
@@ -29,13 +30,13 @@ class CompletedRuns:
         """Run id → when its last event was handed to the producer."""
         self.forget()
 
+    @abstractmethod
     def forget(self) -> None:
         """Begin to measure anew."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, verdict: dict[str, Any], read_at: float) -> bool:
         """Take in a verdict that was read at `read_at`, in seconds since 1970; return True if it shows progress."""
-        raise NotImplementedError
 
     async def all_read(self) -> None:
         """Wait until every completed run has its verdict; raises TimeoutError if none comes for long."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from schemas import headers
 from schemas.errors import DeadLetterReason, InvalidEvent
 from schemas.partitioning import murmur2_partition
 from schemas.units import NS_PER_MS
 from schemas.wire import check_key, decode_event
 from streams.engine.records import Record
 from streams.kafka.dead_letters import dead_letter
+from streams.kafka.rows import CLOCK_HEADER
 
 if TYPE_CHECKING:
     from streams.kafka.rows import OutRecord
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 MAX_PLACED_KEYS: Final = 65_536
 """Keys whose partition is remembered as right; murmur2 in Python costs as much as a decode."""
-
-CLOCK_HEADER: Final = (headers.TYPE, headers.TYPE_CLOCK)
 
 
 class Decoded(NamedTuple):

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from schemas.units import NS_PER_MS, NS_PER_S
 from streams.agents.events.clock_records import ClockRecords
-from streams.agents.events.decoder import CLOCK_HEADER
-from streams.kafka.rows import OutRecord
+from streams.kafka.rows import CLOCK_HEADER, OutRecord
 
 if TYPE_CHECKING:
     from streams.agents.events.backlog import FetchedBatch

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from schemas.headers import TYPE
 from schemas.v1.dead_letter import DeadLetter
-from streams.agents.events.decoder import CLOCK_HEADER, Decoder
+from streams.agents.events.decoder import Decoder
 from streams.kafka.dead_letters import MOST_BYTES
+from streams.kafka.rows import CLOCK_HEADER
 from tests.support.kafka_records import PARTITIONS, T_MS, TOPIC, event, record, run_on
 
 if TYPE_CHECKING:
